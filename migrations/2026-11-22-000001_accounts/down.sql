@@ -1,0 +1,10 @@
+DROP FUNCTION ledger.month_floor(date);
+DROP FUNCTION ledger.flow_allows(bigint, bigint, bigint);
+DROP FUNCTION ledger.account_is_valid(bigint);
+DROP FUNCTION ledger.account(bigint, bigint, bigint, bigint);
+DROP FUNCTION ledger.kind_of(bigint);
+DROP FUNCTION ledger.unit_of(bigint);
+DROP FUNCTION ledger.wallet_number_of(bigint);
+DROP FUNCTION ledger.wallet_of(bigint);
+DROP FUNCTION ledger.organisation_of(bigint);
+DROP SCHEMA ledger;

@@ -1,0 +1,1 @@
+//! PostgreSQL: one file an aggregate; functions take a connection.

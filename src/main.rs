@@ -1,0 +1,3 @@
+//! The `pasje` program.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! One file a verb: begin, lock, decide in domain, write, commit.
