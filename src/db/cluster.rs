@@ -354,6 +354,7 @@ impl Supervisor {
             // nothing is left for it to do; both calls fail only if it has ended already
             let _ = postmaster.wait().await;
             let _ = self.watchdog.child.kill().await;
+            self.server.folder.remove_socket(&self.server.socket);
         }
         self.pid.send_replace(None);
         drop(self.service_lock);

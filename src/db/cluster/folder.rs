@@ -144,6 +144,14 @@ impl Folder {
         Ok(path)
     }
 
+    /// A socket folder outside the data folder is not left behind.
+    pub(super) fn remove_socket(&self, path: &Path) {
+        if !path.starts_with(&self.root) {
+            // the server has removed its socket; what else is there is not ours
+            let _ = fs::remove_dir(path);
+        }
+    }
+
     /// The log, opened for appending; a long one is set aside first.
     pub(super) fn log(&self, account: Option<&Account>) -> Result<File, ClusterError> {
         let path = self.log_path();
