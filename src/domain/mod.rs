@@ -1,1 +1,15 @@
 //! The rules, pure: no async, no database, no clock, no randomness; time is an argument.
+
+pub mod account;
+pub mod card;
+pub mod flow;
+pub mod funding;
+pub mod grant;
+pub mod hold;
+pub mod money;
+pub mod operation;
+pub mod price_list;
+pub mod refund;
+pub mod request;
+pub mod sale;
+pub mod wallet;

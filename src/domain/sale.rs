@@ -1,0 +1,603 @@
+//! A sale: what a terminal asks, and how the service decides it.
+//!
+//! The order in which a sale is decided; the first that applies is the answer:
+//!
+//! 1. already decided: the first answer again (another request under the same id: a problem),
+//! 2. `cancelled`, `superseded`: a void or an offline successor came before it,
+//! 3. the id's window: a problem,
+//! 4. `card_unknown`, `card_blocked`, `card_expired`, `wallet_closed`,
+//! 5. `card_mac_wrong`, `counter_used`, `counter_too_old`; from here on the counter is used up,
+//! 6. `already_booked`: the online attempt that a forward replaces was approved,
+//! 7. line by line: `service_unknown`, `price_list_out_of_date`, `card_needed`, `over_limit`, `insufficient_funds`;
+//!    the sale is declined, with the first of these, only when no line remains (or one is missing of a `whole` sale),
+//! 8. `approved_in_part`, `approved`.
+//!
+//! Care and included lines are stopped by 1 to 5 only, and then staff register them by name.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use uuid::Uuid;
+
+use super::account::{Account, Kind, OrganisationId, WalletId};
+use super::card::{Card, CounterVerdict};
+use super::flow::Flow;
+use super::funding::{
+    Funding, FundingLeg, FundingLine, LeftOut, LineKind, PricedLine, Shortfall, Source, fund,
+};
+use super::hold::{self, Hold};
+use super::money::{Amount, AmountError, Unit};
+use super::operation::{
+    Authority, Booked, Line, Operation, OperationId, OperationKind, Outcome, Owner, Transfer,
+};
+use super::price_list::PriceList;
+use super::request::{Malformed, Problem};
+use super::wallet::Wallet;
+
+/// An authenticated terminal: where it stands is the service's knowledge, not the request's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Terminal {
+    pub id: Uuid,
+    pub organisation: OrganisationId,
+    pub location: Uuid,
+}
+
+/// Who pays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Payer {
+    /// The card that was tapped, its counter, and its MAC over the sale.
+    Card { card: Uuid, counter: u32, mac: [u8; 16] },
+    /// The card fails: signed-on staff register care and included lines on the client by name.
+    ByName { wallet: WalletId },
+}
+
+/// How the sale reached the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SaleMode {
+    /// The client waits; lines may be left out.
+    Online,
+    /// The client waits; all lines or none (a vending machine).
+    Whole,
+    /// Approved offline and delivered already; `instead_of` is the online attempt that got no answer.
+    Forward {
+        /// The attempt.
+        instead_of: Option<OperationId>,
+    },
+}
+
+/// One line as a terminal sends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct BasketLine {
+    pub service: Uuid,
+    pub quantity: u32,
+    /// The hold of the planned occurrence that the line delivers.
+    pub hold: Option<OperationId>,
+}
+
+/// What is sold: 1 to [`Basket::LINES_MAX`] lines, quantities 1 to [`Basket::QUANTITY_MAX`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Basket(Vec<BasketLine>);
+
+impl Basket {
+    /// More lines than any till shows; keeps a hostile request small.
+    pub const LINES_MAX: usize = 100;
+    /// More of one service than anyone buys at once.
+    pub const QUANTITY_MAX: u32 = 1000;
+
+    /// # Errors
+    /// [`Malformed`], for the first line that is wrong.
+    pub fn new(lines: Vec<BasketLine>) -> Result<Basket, Malformed> {
+        if lines.is_empty() {
+            return Err(Malformed::NoLines);
+        }
+        if lines.len() > Self::LINES_MAX {
+            return Err(Malformed::TooManyLines);
+        }
+        for (number, line) in lines.iter().enumerate() {
+            if line.quantity < 1 || line.quantity > Self::QUANTITY_MAX {
+                return Err(Malformed::Quantity { line: number });
+            }
+            let earlier = lines.get(..number).unwrap_or_default();
+            if line.hold.is_some() && earlier.iter().any(|other| other.hold == line.hold) {
+                return Err(Malformed::HoldTwice { line: number });
+            }
+        }
+        Ok(Basket(lines))
+    }
+
+    /// The lines, as sent.
+    pub fn lines(&self) -> &[BasketLine] {
+        &self.0
+    }
+}
+
+/// A sale to decide.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct SaleRequest {
+    pub id: OperationId,
+    pub terminal: Terminal,
+    pub payer: Payer,
+    pub mode: SaleMode,
+    pub staff: Option<Uuid>,
+    /// The version that the till showed.
+    pub price_list: u32,
+    pub basket: Basket,
+}
+
+impl SaleRequest {
+    /// # Errors
+    /// [`Malformed::SelfReference`] for an attempt that replaces itself.
+    pub fn check(&self) -> Result<(), Malformed> {
+        match self.mode {
+            SaleMode::Forward { instead_of: Some(attempt) } if attempt == self.id => Err(Malformed::SelfReference),
+            _ => Ok(()),
+        }
+    }
+
+    /// The attempt that this forward replaces.
+    pub const fn instead_of(&self) -> Option<OperationId> {
+        match self.mode {
+            SaleMode::Forward { instead_of } => instead_of,
+            _ => None,
+        }
+    }
+
+    /// Whether it was sold offline.
+    pub const fn is_forward(&self) -> bool {
+        matches!(self.mode, SaleMode::Forward { .. })
+    }
+
+    const fn authority(&self) -> Authority {
+        match self.payer {
+            Payer::Card { .. } if self.is_forward() => Authority::CardOffline,
+            Payer::Card { .. } => Authority::Card,
+            Payer::ByName { .. } => Authority::NoCard,
+        }
+    }
+}
+
+/// An approved draw on the shared buffer that is open today.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Draw {
+    pub id: OperationId,
+    pub amount: Amount,
+    pub used: Amount,
+}
+
+/// What a wallet may draw from the shared buffer. Only a sale that runs alone has one: the buffer's row is locked last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Buffer {
+    pub balance: Amount,
+    /// Oldest first.
+    pub draws: Vec<Draw>,
+}
+
+/// The rows that a batch of sales is decided over, all under their locks; decisions change them in place.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs)]
+pub struct State {
+    /// With the organisation's book date of this batch.
+    pub wallets: HashMap<WalletId, (Wallet, NaiveDate)>,
+    pub cards: HashMap<Uuid, Card>,
+    pub holds: HashMap<OperationId, Hold>,
+    /// What stands in the ledger, or was decided earlier in this batch, under the ids that the batch names.
+    pub known: HashMap<OperationId, Known>,
+    /// The organisations' book dates, for what belongs to no wallet.
+    pub book_dates: HashMap<OrganisationId, NaiveDate>,
+    pub buffer: Option<Buffer>,
+}
+
+/// An id that is taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Known {
+    pub owner: Owner,
+    pub kind: OperationKind,
+    pub outcome: Outcome,
+    pub terminal: Option<Uuid>,
+    /// None: a tombstone.
+    pub request_hash: Option<[u8; 32]>,
+}
+
+impl Known {
+    /// What an operation will be known by.
+    pub fn of(operation: &Operation) -> Known {
+        Known {
+            owner: operation.owner,
+            kind: operation.kind,
+            outcome: operation.outcome,
+            terminal: operation.terminal,
+            request_hash: operation.request_hash,
+        }
+    }
+
+    /// Whether this is the answer to a request with this hash. A tombstone answers every request under its id.
+    pub fn answers(&self, request_hash: &[u8; 32]) -> bool {
+        self.request_hash.is_none_or(|hash| hash == *request_hash)
+    }
+}
+
+/// A sale with all that is known of it before the lock.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct SaleItem {
+    pub request: SaleRequest,
+    pub request_hash: [u8; 32],
+    /// The wallet of the card; none if there is no such card.
+    pub wallet: Option<WalletId>,
+    /// The version that the terminal named, if the location has it.
+    pub price_list: Option<Arc<PriceList>>,
+    pub mac_is_right: bool,
+}
+
+/// What was decided.
+#[derive(Clone, Debug)]
+pub enum Decision {
+    /// The id is taken by this very request: the stored answer again.
+    Known,
+    /// To book: the sale, and a tombstone for the attempt it replaces.
+    New(Vec<Booked>),
+}
+
+/// Decides one sale and changes `state` accordingly; a problem changes nothing.
+///
+/// # Errors
+/// [`Problem`]: the request is at fault, or (`Broken`) we are.
+pub fn decide(state: &mut State, item: &SaleItem, now: DateTime<Utc>) -> Result<Decision, Problem> {
+    let request = &item.request;
+    if let Some(known) = state.known.get(&request.id) {
+        let is_ours = known.kind == OperationKind::Sale && known.answers(&item.request_hash);
+        return if is_ours { Ok(Decision::Known) } else { Err(Problem::IdReused) };
+    }
+    request.id.check_window(now)?;
+    request.check()?;
+    let mut deal = Deal::begin(state, item, now)?;
+    let outcome = match deal.refused_card(state) {
+        Some(outcome) => outcome,
+        None => deal.sell(state)?,
+    };
+    deal.operation.outcome = outcome;
+    Ok(Decision::New(deal.commit(state)))
+}
+
+/// One sale being decided: what it will book, and copies of the rows it will change.
+struct Deal<'a> {
+    item: &'a SaleItem,
+    now: DateTime<Utc>,
+    book_date: NaiveDate,
+    operation: Operation,
+    wallet: Option<Wallet>,
+    card: Option<Card>,
+    buffer: Option<Buffer>,
+    closed_holds: Vec<OperationId>,
+}
+
+impl<'a> Deal<'a> {
+    fn begin(state: &State, item: &'a SaleItem, now: DateTime<Utc>) -> Result<Deal<'a>, Problem> {
+        let request = &item.request;
+        let organisation = request.terminal.organisation;
+        let known = item
+            .wallet
+            .filter(|wallet| wallet.organisation() == organisation)
+            .and_then(|wallet| state.wallets.get(&wallet));
+        let wallet = known.map(|(wallet, _)| wallet.clone());
+        let book_date = known
+            .map(|(_, date)| *date)
+            .or_else(|| state.book_dates.get(&organisation).copied())
+            .ok_or_else(|| Problem::Broken("an organisation without a book date".to_owned()))?;
+        let owner =
+            wallet.as_ref().map_or(Owner::Organisation(organisation), |wallet: &Wallet| Owner::Wallet(wallet.id));
+        let mut operation =
+            Operation::new(request.id, owner, OperationKind::Sale, Outcome::CardUnknown, request.authority());
+        operation.request_hash = Some(item.request_hash);
+        operation.terminal = Some(request.terminal.id);
+        operation.location = Some(request.terminal.location);
+        operation.staff = request.staff;
+        operation.price_list = Some(request.price_list);
+        operation.reference = request.instead_of();
+        let card = match request.payer {
+            Payer::Card { card, .. } => {
+                operation.card = Some(card);
+                state.cards.get(&card).filter(|card| Some(card.wallet) == owner.wallet()).cloned()
+            }
+            Payer::ByName { .. } => None,
+        };
+        let buffer = state.buffer.clone();
+        Ok(Deal { item, now, book_date, operation, wallet, card, buffer, closed_holds: Vec::new() })
+    }
+
+    /// Steps 4 and 5. A forward is delivered already, so a block, an expiry or a close comes too late for it.
+    fn refused_card(&mut self, state: &State) -> Option<Outcome> {
+        let request = &self.item.request;
+        let Some(wallet) = &self.wallet else { return Some(Outcome::CardUnknown) };
+        let Payer::Card { counter, .. } = request.payer else {
+            return wallet.is_closed.then_some(Outcome::WalletClosed);
+        };
+        let Some(card) = &mut self.card else { return Some(Outcome::CardUnknown) };
+        if !request.is_forward() {
+            if card.is_blocked {
+                return Some(Outcome::CardBlocked);
+            }
+            if card.expires_on < self.book_date {
+                return Some(Outcome::CardExpired);
+            }
+            if wallet.is_closed {
+                return Some(Outcome::WalletClosed);
+            }
+        }
+        if !self.item.mac_is_right {
+            return Some(Outcome::CardMacWrong);
+        }
+        match card.counters.judge(counter, request.is_forward()) {
+            CounterVerdict::Used => return Some(Outcome::CounterUsed),
+            CounterVerdict::TooOld => return Some(Outcome::CounterTooOld),
+            CounterVerdict::Fresh => {}
+        }
+        card.counters.mark(counter);
+        self.operation.counter = Some(counter);
+        let attempt = request.instead_of().and_then(|attempt| state.known.get(&attempt));
+        attempt.filter(|attempt| self.is_same_tap(attempt) && attempt.outcome.is_sold()).map(|_| Outcome::AlreadyBooked)
+    }
+
+    /// Whether an attempt can be what this forward replaces: same client, same terminal.
+    fn is_same_tap(&self, attempt: &Known) -> bool {
+        attempt.kind == OperationKind::Sale
+            && attempt.owner == self.operation.owner
+            && attempt.terminal == self.operation.terminal
+    }
+
+    /// Steps 7 and 8: prices, pays and writes the lines.
+    fn sell(&mut self, state: &State) -> Result<Outcome, Problem> {
+        let Some(wallet) = self.wallet.clone() else { return Ok(Outcome::CardUnknown) };
+        let unit = wallet.unit;
+        let mut lines = Vec::with_capacity(self.item.request.basket.lines().len());
+        for line in self.item.request.basket.lines() {
+            lines.push(self.price(state, &wallet, line)?);
+        }
+        let mut free = wallet.free();
+        if let Some(buffer) = &self.buffer {
+            free.buffer = buffer.free()?;
+        }
+        let shortfall = match self.item.request.mode {
+            SaleMode::Online => Shortfall::LeaveOut,
+            SaleMode::Whole => Shortfall::DeclineWhole,
+            SaleMode::Forward { .. } => Shortfall::OfflineLoss,
+        };
+        let limit = self.card.as_ref().and_then(|card| card.limit_left(self.book_date));
+        let Funding { legs, left_out } = fund(unit, wallet.rules, free, &lines, shortfall, limit)?;
+        for (number, (asked, line)) in self.item.request.basket.lines().iter().zip(&lines).enumerate() {
+            let reason = left_out.iter().find(|(left_out, _)| *left_out == number).map(|(_, reason)| *reason);
+            let version = self.item.price_list.as_deref();
+            let vat = version
+                .and_then(|list| list.price(asked.service, wallet.buyer))
+                .map_or(0, |price| price.vat_basis_points);
+            self.operation.lines.push(written_line(number, asked, line, reason, vat)?);
+        }
+        let remains = left_out.len() < lines.len();
+        let declined = !remains || (shortfall == Shortfall::DeclineWhole && !left_out.is_empty());
+        if declined {
+            let first = left_out.iter().map(|(_, reason)| *reason).min().unwrap_or(LeftOut::InsufficientFunds);
+            return Ok(Outcome::of_left_out(first));
+        }
+        self.give_holds_back(state, &left_out)?;
+        for leg in &legs {
+            self.transfer(leg, &lines)?;
+        }
+        self.count_against_limit(&lines, &left_out)?;
+        Ok(if left_out.is_empty() { Outcome::Approved } else { Outcome::ApprovedInPart })
+    }
+
+    /// What a line costs this buyer, or why it cannot be sold. A list that is out of date still sells care and included
+    /// lines, at its own prices.
+    fn price(&self, state: &State, wallet: &Wallet, line: &BasketLine) -> Result<FundingLine, Problem> {
+        let request = &self.item.request;
+        let Some(list) = &self.item.price_list else { return Ok(FundingLine::LeftOut(LeftOut::PriceListOutOfDate)) };
+        let Some(price) = list.price(line.service, wallet.buyer) else {
+            return Ok(FundingLine::LeftOut(LeftOut::ServiceUnknown));
+        };
+        if !price.kind.is_never_refused() {
+            if !request.is_forward() && !list.is_current(self.now) {
+                return Ok(FundingLine::LeftOut(LeftOut::PriceListOutOfDate));
+            }
+            if matches!(request.payer, Payer::ByName { .. }) {
+                return Ok(FundingLine::LeftOut(LeftOut::CardNeeded));
+            }
+        }
+        let hold = line.hold.and_then(|hold| state.holds.get(&hold)).filter(|hold| self.may_use(hold, wallet));
+        Ok(FundingLine::Priced(PricedLine {
+            kind: price.kind,
+            price: price.cents.times(line.quantity)?,
+            units: price.units(wallet.unit, line.quantity)?,
+            planned: hold.is_some(),
+            from_savings: price.from_savings,
+            hold: hold.map(|hold| hold.by_purse(wallet.unit)).unwrap_or_default(),
+        }))
+    }
+
+    fn may_use(&self, hold: &Hold, wallet: &Wallet) -> bool {
+        hold.wallet == wallet.id && hold.is_open(self.now)
+    }
+
+    fn give_holds_back(&mut self, state: &State, left_out: &[(usize, LeftOut)]) -> Result<(), Problem> {
+        for (number, line) in self.item.request.basket.lines().iter().enumerate() {
+            let Some(id) = line.hold else { continue };
+            let Some(wallet) = &mut self.wallet else { continue };
+            let Some(hold) = state.holds.get(&id) else { continue };
+            let is_used = hold.wallet == wallet.id && hold.is_open(self.now);
+            if !is_used || left_out.iter().any(|(left_out, _)| *left_out == number) {
+                continue;
+            }
+            for entry in hold::give_back(id, hold) {
+                wallet.hold(entry.account, entry.change)?;
+                self.operation.hold_entries.push(entry);
+            }
+            self.closed_holds.push(id);
+        }
+        Ok(())
+    }
+
+    fn transfer(&mut self, leg: &FundingLeg, lines: &[FundingLine]) -> Result<(), Problem> {
+        let Some(FundingLine::Priced(line)) = lines.get(leg.line) else {
+            return Err(Problem::Broken("a leg without its line".to_owned()));
+        };
+        let Some(wallet) = &mut self.wallet else { return Err(Problem::Broken("a leg without a wallet".to_owned())) };
+        let transfer = leg_transfer(wallet.id, wallet.unit, leg, line.kind)?;
+        wallet.apply(&transfer)?;
+        if leg.source == Source::Buffer
+            && let Some(buffer) = &mut self.buffer
+        {
+            buffer.take(leg.amount)?;
+        }
+        self.operation.transfers.push(transfer);
+        Ok(())
+    }
+
+    fn count_against_limit(&mut self, lines: &[FundingLine], left_out: &[(usize, LeftOut)]) -> Result<(), Problem> {
+        let Some(card) = &mut self.card else { return Ok(()) };
+        let mut spent = card.spent_on(self.book_date);
+        for (number, line) in lines.iter().enumerate() {
+            if let FundingLine::Priced(line) = line
+                && !line.kind.is_never_refused()
+                && !left_out.iter().any(|(left_out, _)| *left_out == number)
+            {
+                spent = spent.plus(line.price)?;
+            }
+        }
+        card.day = Some(self.book_date);
+        card.day_spent = spent;
+        Ok(())
+    }
+
+    /// Puts the changed rows back and answers what to book.
+    fn commit(self, state: &mut State) -> Vec<Booked> {
+        if let Some(wallet) = self.wallet {
+            state.wallets.insert(wallet.id, (wallet, self.book_date));
+        }
+        if let Some(card) = self.card {
+            state.cards.insert(card.id, card);
+        }
+        if self.buffer.is_some() {
+            state.buffer = self.buffer;
+        }
+        for id in self.closed_holds {
+            if let Some(hold) = state.holds.get_mut(&id) {
+                hold.close();
+            }
+        }
+        let mut booked = Vec::with_capacity(1);
+        // An attempt that never came must never be booked: its id is taken by a tombstone. An id outside the window
+        // needs none, the window refuses it.
+        if let Some(attempt) = self.item.request.instead_of()
+            && self.operation.outcome.is_sold()
+            && attempt.check_window(self.now).is_ok()
+            && !state.known.contains_key(&attempt)
+        {
+            let outcome = Outcome::Superseded;
+            booked.push(tombstone(attempt, &self.operation, outcome));
+        }
+        booked.push(self.operation);
+        for operation in &booked {
+            state.known.insert(operation.id, Known::of(operation));
+        }
+        booked.into_iter().map(|operation| Booked { operation, book_date: self.book_date }).collect()
+    }
+}
+
+/// Takes the id of a sale that has not come, so that a late copy books nothing.
+pub fn tombstone(id: OperationId, cause: &Operation, outcome: Outcome) -> Operation {
+    let mut tombstone = Operation::new(id, cause.owner, OperationKind::Sale, outcome, cause.authority);
+    tombstone.terminal = cause.terminal;
+    tombstone.location = cause.location;
+    tombstone.reference = Some(cause.id);
+    tombstone
+}
+
+/// The transfer that a funding leg books.
+///
+/// # Errors
+/// [`Problem::Broken`] if the leg names an account that cannot be.
+pub fn leg_transfer(wallet: WalletId, unit: Unit, leg: &FundingLeg, kind: LineKind) -> Result<Transfer, Problem> {
+    let organisation = wallet.organisation();
+    let overrun = if kind == LineKind::Included { Kind::IncludedOverrun } else { Kind::CareOverrun };
+    let leg_unit = leg.amount.unit();
+    let debit = match leg.source {
+        Source::Purse(purse) => Account::purse(wallet, purse.unit(unit), purse.kind()),
+        Source::Buffer => Account::own(organisation, leg_unit, Kind::Buffer),
+        Source::Collective => Account::own(organisation, leg_unit, Kind::Collective),
+        Source::Overrun | Source::OverrunCents => Account::own(organisation, leg_unit, overrun),
+        Source::OfflineLoss => Account::own(organisation, leg_unit, Kind::OfflineLoss),
+    };
+    let flow = if leg.source == Source::OfflineLoss { Flow::OfflineLoss } else { Flow::Sale };
+    let credit = Account::own(organisation, leg_unit, kind.sales());
+    match (debit, credit) {
+        (Some(debit), Some(credit)) if flow.allows_accounts(debit, credit) => Ok(Transfer {
+            line: Some(u16::try_from(leg.line).map_err(|_| Malformed::TooManyLines)?),
+            flow,
+            why: leg.why,
+            debit,
+            credit,
+            amount: leg.amount,
+        }),
+        _ => Err(Problem::Broken(format!("a leg from {} that no flow allows", leg.source.name()))),
+    }
+}
+
+/// The line as it is stored.
+///
+/// # Errors
+/// [`Problem`] for a line number that does not fit.
+pub fn written_line(
+    number: usize,
+    asked: &BasketLine,
+    line: &FundingLine,
+    left_out: Option<LeftOut>,
+    vat_basis_points: u16,
+) -> Result<Line, Problem> {
+    let priced = match line {
+        FundingLine::Priced(line) => Some(line),
+        FundingLine::LeftOut(_) => None,
+    };
+    Ok(Line {
+        number: u16::try_from(number).map_err(|_| Malformed::TooManyLines)?,
+        service: asked.service,
+        quantity: asked.quantity,
+        kind: priced.map(|line| line.kind),
+        price: priced.map_or(Amount::zero(Unit::Eur), |line| line.price),
+        units: priced.and_then(|line| line.units),
+        vat_basis_points,
+        planned: priced.is_some_and(|line| line.planned),
+        from_savings: priced.is_some_and(|line| line.from_savings),
+        left_out,
+        hold: asked.hold,
+    })
+}
+
+impl Buffer {
+    /// What the buffer gives today: no more than it has, no more than what is left of the draws.
+    fn free(&self) -> Result<Amount, AmountError> {
+        let mut approved = Amount::zero(self.balance.unit());
+        for draw in &self.draws {
+            approved = approved.plus(draw.amount.minus_or_zero(draw.used))?;
+        }
+        Ok(approved.at_most(self.balance))
+    }
+
+    /// Uses up draws, the oldest first.
+    fn take(&mut self, amount: Amount) -> Result<(), AmountError> {
+        self.balance = self.balance.minus(amount)?;
+        let mut rest = amount;
+        for draw in &mut self.draws {
+            let used = rest.at_most(draw.amount.minus_or_zero(draw.used));
+            draw.used = draw.used.plus(used)?;
+            rest = rest.minus_or_zero(used);
+        }
+        if rest.is_zero() { Ok(()) } else { Err(AmountError::Negative) }
+    }
+}
