@@ -2,11 +2,16 @@
 
 pub mod buffers;
 pub mod cards;
+pub mod cluster;
+pub mod connect;
 pub mod holds;
 pub mod ledger;
+pub mod migrate;
+pub mod partitions;
 pub mod payouts;
 pub mod price_lists;
 pub mod statement;
+pub mod url;
 pub mod wallets;
 
 use diesel::result::{DatabaseErrorKind, Error};

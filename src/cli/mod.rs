@@ -1,0 +1,127 @@
+//! The commands, one file each, and how they end: 0 done, 1 failed, 2 not understood (clap's own).
+
+mod database;
+mod migrate;
+mod serve;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use pasje::db::cluster::{Cluster, ClusterError, Urls};
+use pasje::db::url::DatabaseUrl;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::{External, Options, external};
+
+/// Whatever ended a command; its sources are printed below it.
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// Point of sale and card payments inside care facilities
+#[derive(Debug, Parser)]
+#[command(name = "pasje", version, propagate_version = true)]
+struct Arguments {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service until it is told to stop (Ctrl-C or SIGTERM)
+    Serve,
+    /// Bring the database up to date and give the service's login its rights
+    Migrate,
+    /// Run a command with the database's address in its environment, for example: pasje database -- psql
+    Database(database::Arguments),
+}
+
+pub(crate) fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_env("PASJE_LOG");
+    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,pasje=info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error),
+    };
+    match runtime.block_on(run(arguments)) {
+        Ok(code) => code,
+        Err(failure) => fail(failure.as_ref()),
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
+    let options = arguments.options;
+    match arguments.command {
+        Command::Serve => serve::run(&options).await,
+        Command::Migrate => migrate::run(&options).await,
+        Command::Database(arguments) => database::run(&options, arguments).await,
+    }
+}
+
+fn fail(error: &(dyn Error + 'static)) -> ExitCode {
+    let mut said = error.to_string();
+    eprintln!("pasje: {said}");
+    let mut source = error.source();
+    while let Some(error) = source {
+        let text = error.to_string();
+        // an error that shows its source in its own words has said this already
+        if !said.contains(&text) {
+            eprintln!("  because: {text}");
+            said = text;
+        }
+        source = error.source();
+    }
+    ExitCode::FAILURE
+}
+
+/// A database to work with: the one named in the environment, one that another pasje runs in the data folder, or one
+/// started for this command and stopped after it.
+#[derive(Debug)]
+struct Opened {
+    service: DatabaseUrl,
+    owner: Option<DatabaseUrl>,
+    cluster: Option<Cluster>,
+}
+
+impl Opened {
+    async fn open(options: &Options) -> Result<Self, Failure> {
+        if let Some(External { service, owner }) = external()? {
+            return Ok(Self { service, owner, cluster: None });
+        }
+        let in_use = match Cluster::start(&options.data).await {
+            Ok(cluster) => {
+                let Urls { service, owner } = cluster.urls().clone();
+                return Ok(Self { service, owner: Some(owner), cluster: Some(cluster) });
+            }
+            Err(error @ ClusterError::InUse { .. }) => error,
+            Err(error) => return Err(error.into()),
+        };
+        match Cluster::running(&options.data).await {
+            Some(Urls { service, owner }) => Ok(Self { service, owner: Some(owner), cluster: None }),
+            None => Err(in_use.into()),
+        }
+    }
+
+    async fn close(self) -> Result<(), ClusterError> {
+        match self.cluster {
+            Some(cluster) => cluster.stop().await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// The first of Ctrl-C, SIGTERM and the end of the terminal.
+async fn told_to_stop() -> std::io::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,63 @@
+//! `pasje serve`: the service, until it is told to stop.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use pasje::db::cluster::{Cluster, Urls};
+use pasje::db::connect::Database;
+use pasje::db::migrate::migrate;
+use pasje::db::partitions::make_partitions;
+
+use super::{Failure, told_to_stop};
+use crate::config::{Options, external};
+
+const POOL_SIZE: usize = 16;
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+pub(super) async fn run(options: &Options) -> Result<ExitCode, Failure> {
+    // heard from now on: a stop while the database starts must stop the database too
+    let stop = tokio::spawn(told_to_stop());
+    match external()? {
+        Some(external) => serve(&Database::connect(&external.service, POOL_SIZE).await?, stop).await?,
+        None => {
+            let cluster = Cluster::start(&options.data).await?;
+            let result = serve_embedded(cluster.urls(), stop).await;
+            cluster.stop().await?;
+            result?;
+        }
+    }
+    println!("pasje stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+type Stop = tokio::task::JoinHandle<std::io::Result<()>>;
+
+async fn serve_embedded(urls: &Urls, stop: Stop) -> Result<(), Failure> {
+    migrate(&urls.owner, &urls.service).await?;
+    serve(&Database::connect(&urls.service, POOL_SIZE).await?, stop).await
+}
+
+async fn serve(database: &Database, stop: Stop) -> Result<(), Failure> {
+    make_partitions(&mut *database.connection().await?).await?;
+    let partitions = tokio::spawn(keep_partitions(database.clone()));
+    println!("pasje is ready, with {}", database.url());
+    stop.await??;
+    partitions.abort();
+    Ok(())
+}
+
+/// Daily, months ahead of need: a failed day is made good by the next.
+async fn keep_partitions(database: Database) {
+    loop {
+        tokio::time::sleep(DAY).await;
+        let made = match database.connection().await {
+            Ok(mut connection) => make_partitions(&mut connection).await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        match made {
+            Ok(0) => {}
+            Ok(months) => tracing::info!(months, "made the ledger's partitions for the months ahead"),
+            Err(reason) => tracing::error!(reason, "the ledger's partitions could not be made; trying again tomorrow"),
+        }
+    }
+}

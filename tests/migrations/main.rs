@@ -1,0 +1,163 @@
+//! Every migration goes up and down over seeded rows.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::process::Command;
+
+use diesel_async::{AsyncMigrationHarness, RunQueryDsl, SimpleAsyncConnection};
+use diesel_migrations::MigrationHarness;
+use pasje::db::connect::{ConnectError, Database, establish};
+use pasje::db::migrate::{MIGRATIONS, MigrateError, SEQUENCES, TABLE_RIGHTS, migrate, versions};
+use pasje::db::url::DatabaseUrl;
+use support::TestDatabase;
+
+/// The schema as SQL; the lines that differ from run to run are left out.
+fn dump(url: &DatabaseUrl) -> String {
+    let mut dump = Command::new("pg_dump");
+    dump.args(["--schema-only", "--no-comments"]).env_remove("PGPASSWORD").envs(url.libpq_environment());
+    let output = dump.output().expect("pg_dump belongs to PostgreSQL's client programs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict")).fold(
+        String::new(),
+        |mut text, line| {
+            text.push_str(line);
+            text.push('\n');
+            text
+        },
+    )
+}
+
+async fn revert_all(owner: &DatabaseUrl) {
+    let connection = establish(owner).await.unwrap();
+    let work = tokio::task::spawn_blocking(move || {
+        AsyncMigrationHarness::new(connection).revert_all_migrations(MIGRATIONS).map(|versions| versions.len())
+    });
+    assert_eq!(work.await.unwrap().unwrap(), versions().unwrap().len());
+}
+
+/// One row or more in every table, as a service leaves them.
+const SEED: &str = "
+    INSERT INTO organisation (id, name) VALUES (1, 'De Linde');
+    INSERT INTO location VALUES ('00000000-0000-4000-8000-000000000001', 1, 'Restaurant');
+    INSERT INTO scheme (organisation, name, version, unit, unplanned, extras_from_budget, extras_from_savings, care_from_savings)
+        VALUES (1, 'linde', 1, 1, 1, true, true, 1);
+    INSERT INTO wallet (id, scheme, unit, buyer, budget, budget_held) VALUES (1::bigint << 32 | 1, 1, 1, 1, 500, 100);
+    INSERT INTO shared_buffer VALUES (1, 1, 1000);
+    INSERT INTO buffer_draw VALUES (gen_random_uuid(), 1::bigint << 32 | 1, 100, 0, '2026-01-01', '2026-01-14');
+    INSERT INTO card (id, wallet, expires_on) VALUES (gen_random_uuid(), 1::bigint << 32 | 1, '2030-01-01');
+    INSERT INTO hold VALUES (gen_random_uuid(), (1::bigint << 48) + (1 << 16) + (1 << 8) + 1, 100, now());
+    INSERT INTO month_phase VALUES (1::bigint << 32 | 1, '2026-01-01', 1, gen_random_uuid());
+    INSERT INTO payout VALUES ('00000000-0000-4000-8000-000000000002', 1::bigint << 32 | 1, 100, 1, gen_random_uuid());
+    INSERT INTO payout_approval VALUES ('00000000-0000-4000-8000-000000000002', gen_random_uuid(), gen_random_uuid());
+    INSERT INTO price_list (location, version, valid_from) VALUES ('00000000-0000-4000-8000-000000000001', 1, now());
+    INSERT INTO price VALUES (1, gen_random_uuid(), 1, 4, 250, NULL, NULL, 900);
+    INSERT INTO ledger.operation (id, wallet, kind, outcome, authority, request_hash, book_date, batch, booked_at)
+        SELECT id, 1::bigint << 32 | 1, 1, 1, 4, sha256('request'), current_date, nextval('ledger.batch'), now() FROM seed;
+    INSERT INTO ledger.line (id, line, service, quantity, kind, price_cents, units, vat_basis_points, planned, from_savings, book_date, batch)
+        SELECT id, 0, gen_random_uuid(), 1, 4, 250, 250, 900, false, false, current_date, 1 FROM seed;
+    INSERT INTO ledger.transfer (id, leg, line, flow, why, debit, credit, amount, book_date, batch)
+        SELECT id, 0, 0, 3, 1, (1::bigint << 48) + (1 << 16) + (1 << 8) + 1, (1::bigint << 48) + (1 << 8) + 35, 250, current_date, 1 FROM seed;
+    INSERT INTO ledger.hold_entry
+        SELECT id, 0, gen_random_uuid(), (1::bigint << 48) + (1 << 16) + (1 << 8) + 1, 100, current_date, 1 FROM seed;";
+
+async fn seed(database: &TestDatabase) {
+    let mut service = database.service().await;
+    let seed = format!("CREATE TEMPORARY TABLE seed AS SELECT '{}'::uuid AS id;", uuid::Uuid::now_v7());
+    service.batch_execute(&(seed + SEED)).await.unwrap();
+}
+
+#[tokio::test]
+async fn migrations_go_up_down_and_up_over_seeded_rows() {
+    let database = TestDatabase::empty().await;
+    let run = migrate(&database.owner_url, &database.service_url).await.unwrap();
+    assert_eq!(run, versions().unwrap());
+    let before = dump(&database.owner_url);
+    seed(&database).await;
+    revert_all(&database.owner_url).await;
+    let bare = dump(&database.owner_url);
+    assert!(!bare.contains("ledger") && !bare.contains("wallet"), "something is left:\n{bare}");
+    migrate(&database.owner_url, &database.service_url).await.unwrap();
+    let after = dump(&database.owner_url);
+    assert!(before == after, "before:\n{before}\n\nafter:\n{after}");
+    // and what comes back takes the same rows
+    seed(&database).await;
+}
+
+#[tokio::test]
+async fn migrating_again_changes_nothing_and_two_at_once_do_not_disturb_each_other() {
+    let database = TestDatabase::empty().await;
+    let (first, second) = tokio::join!(
+        migrate(&database.owner_url, &database.service_url),
+        migrate(&database.owner_url, &database.service_url)
+    );
+    let ran = [first.unwrap(), second.unwrap()].concat();
+    assert_eq!(ran, versions().unwrap(), "each migration runs once");
+    let before = dump(&database.owner_url);
+    seed(&database).await;
+    assert!(migrate(&database.owner_url, &database.service_url).await.unwrap().is_empty());
+    assert_eq!(before, dump(&database.owner_url));
+}
+
+#[tokio::test]
+async fn one_login_for_both_is_refused() {
+    let database = TestDatabase::empty().await;
+    let error = migrate(&database.owner_url, &database.owner_url).await.unwrap_err();
+    assert!(matches!(error, MigrateError::SameLogin { .. }), "{error}");
+    assert!(error.to_string().contains("CREATE ROLE"));
+}
+
+#[tokio::test]
+async fn an_owner_without_the_right_to_create_is_told_so() {
+    let database = TestDatabase::empty().await;
+    let mut superuser = database.superuser().await;
+    superuser.batch_execute(&format!("ALTER DATABASE {} OWNER TO postgres", database.name)).await.unwrap();
+    let error = migrate(&database.owner_url, &database.service_url).await.unwrap_err();
+    assert!(matches!(error, MigrateError::MissingRights { .. }), "{error}");
+    assert!(error.to_string().contains("ALTER DATABASE"));
+}
+
+#[tokio::test]
+async fn rights_taken_away_by_hand_come_back_and_rights_added_go() {
+    let database = TestDatabase::new().await;
+    let mut owner = database.owner().await;
+    owner.batch_execute("REVOKE INSERT ON ledger.line FROM pasje_service").await.unwrap();
+    let error = Database::connect(&database.service_url, 1).await.unwrap_err();
+    assert!(matches!(error, ConnectError::MissingRights { .. }), "{error}");
+    assert!(error.to_string().contains("INSERT on ledger.line"), "{error}");
+    owner.batch_execute("GRANT ALL ON ledger.transfer, ledger.line TO pasje_service").await.unwrap();
+    let error = Database::connect(&database.service_url, 1).await.unwrap_err();
+    assert!(matches!(error, ConnectError::ExcessRights { .. }), "{error}");
+    migrate(&database.owner_url, &database.service_url).await.unwrap();
+    Database::connect(&database.service_url, 1).await.unwrap();
+}
+
+#[derive(diesel::QueryableByName)]
+struct Name {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    name: String,
+}
+
+#[tokio::test]
+async fn every_table_and_sequence_has_its_rights_listed() {
+    let database = TestDatabase::new().await;
+    let mut owner = database.owner().await;
+    let found: Vec<Name> = diesel::sql_query(
+        "SELECT nspname || '.' || relname AS name FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace
+         WHERE nspname IN ('public', 'ledger') AND NOT relispartition
+           AND (relkind IN ('r', 'p') OR relkind = 'S' AND NOT EXISTS
+                (SELECT FROM pg_depend WHERE objid = pg_class.oid AND deptype = 'i'))
+         ORDER BY 1",
+    )
+    .load(&mut owner)
+    .await
+    .unwrap();
+    let mut listed: Vec<&str> = TABLE_RIGHTS.iter().map(|(table, _)| *table).chain(SEQUENCES.iter().copied()).collect();
+    listed.sort_unstable();
+    let mut found: Vec<String> = found.into_iter().map(|row| row.name).collect();
+    found.sort_unstable();
+    assert_eq!(found, listed);
+}
