@@ -162,9 +162,7 @@ pub fn sales(input: &str) -> Result<String, ExplainError> {
     let answers = cases::<SaleInput>(input)?
         .iter()
         .enumerate()
-        .map(|(case, input)| {
-            sale(input).map_err(|cause| ExplainError::Case { case, field: "lines".to_owned(), cause })
-        })
+        .map(|(case, input)| sale(input).map_err(|cause| ExplainError::Case { case, field: "lines".to_owned(), cause }))
         .collect::<Result<Vec<_>, _>>()?;
     Ok(serde_json::to_string(&answers).unwrap_or_default())
 }
@@ -227,9 +225,7 @@ fn sale(input: &SaleInput) -> Result<SaleAnswer, String> {
     match fund(unit, rules, free, &lines, shortfall, None) {
         Err(FundingError::PriceAndUnitsDisagree) => Ok(SaleAnswer::Error { error: "price_and_units_disagree" }),
         Err(FundingError::Amount(error)) => Err(error.to_string()),
-        Ok(Funding { left_out, .. })
-            if left_out.len() == lines.len() || (input.whole && !left_out.is_empty()) =>
-        {
+        Ok(Funding { left_out, .. }) if left_out.len() == lines.len() || (input.whole && !left_out.is_empty()) => {
             Ok(SaleAnswer::Declined { outcome: "declined", reason: "insufficient_funds" })
         }
         Ok(Funding { legs, left_out }) => Ok(SaleAnswer::Paid {

@@ -1,7 +1,63 @@
 //! PostgreSQL: one file an aggregate; functions take a connection.
 
+pub mod buffers;
+pub mod cards;
 pub mod cluster;
 pub mod connect;
+pub mod holds;
+pub mod ledger;
 pub mod migrate;
 pub mod partitions;
+pub mod payouts;
+pub mod price_lists;
+pub mod statement;
 pub mod url;
+pub mod wallets;
+
+use diesel::result::{DatabaseErrorKind, Error};
+
+/// What the database, or the way to it, did not do.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// PostgreSQL refused or could not be reached.
+    #[error(transparent)]
+    Diesel(#[from] Error),
+    /// A stored value that no version of this program writes.
+    #[error("a stored value cannot be read: {0}; run `pasje verify`")]
+    Corrupt(&'static str),
+}
+
+/// A stored value that cannot be read.
+pub(crate) const fn corrupt(what: &'static str) -> DbError {
+    DbError::Corrupt(what)
+}
+
+impl DbError {
+    /// Whether the connection is gone, so that nobody knows what became of a COMMIT.
+    pub const fn is_connection_lost(&self) -> bool {
+        matches!(
+            self,
+            DbError::Diesel(
+                Error::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand, _)
+                    | Error::BrokenTransactionManager
+            )
+        )
+    }
+
+    /// Whether a row broke a constraint: trying the same again will not help.
+    pub const fn is_constraint(&self) -> bool {
+        use DatabaseErrorKind::*;
+        matches!(
+            self,
+            DbError::Diesel(Error::DatabaseError(
+                UniqueViolation
+                    | ForeignKeyViolation
+                    | NotNullViolation
+                    | CheckViolation
+                    | ExclusionViolation
+                    | RestrictViolation,
+                _
+            ))
+        )
+    }
+}

@@ -241,13 +241,6 @@ impl Account {
 
 impl fmt::Debug for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}:{}:{}:{}",
-            self.0 >> 48,
-            (self.0 >> 16) & 0xffff_ffff,
-            self.unit().name(),
-            self.kind().name()
-        )
+        write!(f, "{}:{}:{}:{}", self.0 >> 48, (self.0 >> 16) & 0xffff_ffff, self.unit().name(), self.kind().name())
     }
 }

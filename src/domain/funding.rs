@@ -276,8 +276,7 @@ impl Source {
 
     /// The source with this name.
     pub fn from_name(name: &str) -> Option<Source> {
-        let others =
-            [Source::Buffer, Source::Collective, Source::Overrun, Source::OverrunCents, Source::OfflineLoss];
+        let others = [Source::Buffer, Source::Collective, Source::Overrun, Source::OverrunCents, Source::OfflineLoss];
         PurseName::ALL.into_iter().map(Source::Purse).chain(others).find(|source| source.name() == name)
     }
 }

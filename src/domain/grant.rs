@@ -1,7 +1,14 @@
 //! A month's grant, by amounts given: how cents become units and where each cent is booked.
 
-use super::account::Kind;
+use chrono::{Datelike, NaiveDate};
+
+use super::account::{Account, Kind, WalletId};
+use super::flow::Flow;
+use super::funding::{PurseName, Why};
 use super::money::{Amount, AmountError, Unit, wide_ratio};
+use super::operation::{Operation, OperationId, OperationKind, Outcome, Transfer};
+use super::request::{Malformed, Problem, RequestEncoder};
+use super::wallet::Wallet;
 
 /// The parts of one month's grant. In euros all are cents; with [`Grant::unit_value_cents`] reserve, buffer and budget
 /// are cents that become units; in an hours scheme they and the organisation's parts are minutes.
@@ -105,6 +112,82 @@ impl Grant {
         }
         legs.retain(|leg| !leg.amount.is_zero());
         if legs.is_empty() { Err(GrantError::Nothing) } else { Ok(legs) }
+    }
+}
+
+/// A month's grant for one wallet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct GrantRequest {
+    pub id: OperationId,
+    pub wallet: WalletId,
+    /// The month's first day; a month is granted once.
+    pub month: NaiveDate,
+    pub grant: Grant,
+}
+
+impl GrantRequest {
+    /// # Errors
+    /// [`Malformed`].
+    pub fn check(&self) -> Result<(), Malformed> {
+        if self.month.day() != 1 {
+            return Err(Malformed::Dates);
+        }
+        match self.grant.legs() {
+            Ok(_) => Ok(()),
+            Err(GrantError::UnitsDisagree) => Err(Malformed::Units),
+            Err(GrantError::UnitValue) => Err(Malformed::UnitValue),
+            Err(GrantError::Nothing | GrantError::Amount(_)) => Err(Malformed::Amount),
+        }
+    }
+
+    /// Head, wallet, month, unit, value, the five parts.
+    pub fn hash(&self) -> [u8; 32] {
+        let grant = &self.grant;
+        RequestEncoder::new(OperationKind::Grant, self.id)
+            .wallet(self.wallet)
+            .date(self.month)
+            .u8(grant.unit.code())
+            .optional_i64(grant.unit_value_cents)
+            .amount(grant.overhead)
+            .amount(grant.collective)
+            .amount(grant.reserve)
+            .amount(grant.buffer)
+            .amount(grant.budget)
+            .finish()
+    }
+
+    /// Order: `wallet_closed`, `booked`; before both, the caller answers `already_granted`.
+    ///
+    /// # Errors
+    /// [`Problem`]; [`Malformed::Units`] for a grant in another unit than the wallet's.
+    pub fn decide(&self, operation: &mut Operation, wallet: &Wallet) -> Result<Outcome, Problem> {
+        if self.grant.unit != wallet.unit {
+            return Err(Malformed::Units.into());
+        }
+        if wallet.is_closed {
+            return Ok(Outcome::WalletClosed);
+        }
+        operation.unit_value_cents = self.grant.unit_value_cents;
+        let organisation = wallet.id.organisation();
+        let account = |kind: Kind, unit| {
+            if kind.is_purse() { Account::purse(wallet.id, unit, kind) } else { Account::own(organisation, unit, kind) }
+        };
+        for leg in self.grant.legs().map_err(|_| Malformed::Amount)? {
+            let unit = leg.amount.unit();
+            let transfer = Transfer::new(
+                Flow::Grant,
+                Why::Granted,
+                account(leg.debit, unit),
+                account(leg.credit, unit),
+                leg.amount,
+            )?;
+            if let Some(purse) = PurseName::of(leg.credit, unit).filter(|_| transfer.credit.wallet().is_some()) {
+                wallet.purse(purse).balance.plus(leg.amount)?;
+            }
+            operation.transfers.push(transfer);
+        }
+        Ok(Outcome::Booked)
     }
 }
 

@@ -2,14 +2,19 @@
 
 pub mod account;
 pub mod card;
+pub mod draw;
+pub mod exchange;
 pub mod flow;
 pub mod funding;
 pub mod grant;
 pub mod hold;
 pub mod money;
 pub mod operation;
+pub mod payout;
 pub mod price_list;
 pub mod refund;
 pub mod request;
 pub mod sale;
+pub mod saving;
+pub mod top_up;
 pub mod wallet;

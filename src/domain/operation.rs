@@ -11,6 +11,7 @@ use super::account::{Account, Kind, OrganisationId, WalletId};
 use super::flow::Flow;
 use super::funding::{LeftOut, LineKind, Why};
 use super::money::Amount;
+use super::request::Problem;
 
 /// An operation's id: a UUIDv7 made by the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -251,6 +252,29 @@ pub struct Transfer {
     pub amount: Amount,
 }
 
+impl Transfer {
+    /// A transfer that pays no line.
+    ///
+    /// # Errors
+    /// [`Problem::Broken`] for accounts that cannot be, or that this flow may not join: the database would refuse it.
+    pub fn new(
+        flow: Flow,
+        why: Why,
+        debit: Option<Account>,
+        credit: Option<Account>,
+        amount: Amount,
+    ) -> Result<Transfer, Problem> {
+        match (debit, credit) {
+            (Some(debit), Some(credit))
+                if flow.allows_accounts(debit, credit) && debit.unit() == amount.unit() && !amount.is_zero() =>
+            {
+                Ok(Transfer { line: None, flow, why, debit, credit, amount })
+            }
+            _ => Err(Problem::Broken(format!("{} may not move {amount:?} from {debit:?} to {credit:?}", flow.name()))),
+        }
+    }
+}
+
 /// What an operation set aside (above 0) or gave back (below 0) on an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -426,7 +450,8 @@ impl Booked {
     /// The answer that these rows give.
     pub fn answer(&self) -> Answer {
         let operation = &self.operation;
-        let sold = matches!(operation.kind, OperationKind::Sale | OperationKind::Capture) && operation.outcome.is_sold();
+        let sold =
+            matches!(operation.kind, OperationKind::Sale | OperationKind::Capture) && operation.outcome.is_sold();
         let kept = |line: &&Line| line.left_out.is_none();
         Answer {
             id: operation.id.uuid(),

@@ -23,14 +23,10 @@ use uuid::Uuid;
 use super::account::{Account, Kind, OrganisationId, WalletId};
 use super::card::{Card, CounterVerdict};
 use super::flow::Flow;
-use super::funding::{
-    Funding, FundingLeg, FundingLine, LeftOut, LineKind, PricedLine, Shortfall, Source, fund,
-};
+use super::funding::{Funding, FundingLeg, FundingLine, LeftOut, LineKind, PricedLine, Shortfall, Source, fund};
 use super::hold::{self, Hold};
 use super::money::{Amount, AmountError, Unit};
-use super::operation::{
-    Authority, Booked, Line, Operation, OperationId, OperationKind, Outcome, Owner, Transfer,
-};
+use super::operation::{Authority, Booked, Line, Operation, OperationId, OperationKind, Outcome, Owner, Transfer};
 use super::price_list::PriceList;
 use super::request::{Malformed, Problem};
 use super::wallet::Wallet;
@@ -536,17 +532,8 @@ pub fn leg_transfer(wallet: WalletId, unit: Unit, leg: &FundingLeg, kind: LineKi
     };
     let flow = if leg.source == Source::OfflineLoss { Flow::OfflineLoss } else { Flow::Sale };
     let credit = Account::own(organisation, leg_unit, kind.sales());
-    match (debit, credit) {
-        (Some(debit), Some(credit)) if flow.allows_accounts(debit, credit) => Ok(Transfer {
-            line: Some(u16::try_from(leg.line).map_err(|_| Malformed::TooManyLines)?),
-            flow,
-            why: leg.why,
-            debit,
-            credit,
-            amount: leg.amount,
-        }),
-        _ => Err(Problem::Broken(format!("a leg from {} that no flow allows", leg.source.name()))),
-    }
+    let line = u16::try_from(leg.line).map_err(|_| Malformed::TooManyLines)?;
+    Ok(Transfer { line: Some(line), ..Transfer::new(flow, leg.why, debit, credit, leg.amount)? })
 }
 
 /// The line as it is stored.

@@ -1,0 +1,98 @@
+//! What is left of holds. Rows belong to a wallet and are guarded by its lock.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use diesel::sql_types::{BigInt, Nullable, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
+
+use super::statement::{Statement, statement};
+use super::{DbError, corrupt};
+use crate::domain::account::Account;
+use crate::domain::hold::Hold;
+use crate::domain::money::Amount;
+use crate::domain::operation::{HoldEntry, OperationId};
+
+/// Holds by id; those that do not exist are missing from the answer.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn load(conn: &mut AsyncPgConnection, ids: &[OperationId]) -> Result<HashMap<OperationId, Hold>, DbError> {
+    let mut holds: HashMap<OperationId, Hold> = HashMap::new();
+    if ids.is_empty() {
+        return Ok(holds);
+    }
+    let query: Statement<(SqlUuid, BigInt, BigInt, Nullable<Timestamptz>)> =
+        statement("SELECT id, account, remaining, expires_at FROM hold WHERE id = ANY(?) ORDER BY id, account")
+            .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>());
+    for (id, account, remaining, expires_at) in query.load::<(Uuid, i64, i64, Option<DateTime<Utc>>)>(conn).await? {
+        let id = OperationId::new(id).map_err(|_| corrupt("hold.id"))?;
+        let account = Account::from_number(account).ok_or_else(|| corrupt("hold.account"))?;
+        let wallet = account.wallet().ok_or_else(|| corrupt("hold.account"))?;
+        let remaining = Amount::new(remaining, account.unit()).map_err(|_| corrupt("hold.remaining"))?;
+        let hold = holds.entry(id).or_insert(Hold { wallet, remaining: Vec::new(), expires_at });
+        hold.remaining.push((account, remaining));
+    }
+    Ok(holds)
+}
+
+/// Changes what is left by entries that are booked with it.
+///
+/// # Errors
+/// [`DbError`]; a check violation when less than nothing would be left.
+pub async fn change(conn: &mut AsyncPgConnection, entries: &[HoldEntry]) -> Result<(), DbError> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let query: Statement = statement(
+        "UPDATE hold AS h SET remaining = h.remaining + u.change \
+         FROM (SELECT id, account, sum(change)::bigint AS change FROM unnest(?, ?, ?) AS t (id, account, change) \
+         GROUP BY id, account) AS u WHERE h.id = u.id AND h.account = u.account",
+    )
+    .bind(entries.iter().map(|entry| entry.hold.uuid()).collect::<Vec<_>>())
+    .bind(entries.iter().map(|entry| entry.account.number()).collect::<Vec<_>>())
+    .bind(entries.iter().map(|entry| entry.change).collect::<Vec<_>>());
+    query.execute(conn).await?;
+    Ok(())
+}
+
+/// Writes a new hold.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn insert(
+    conn: &mut AsyncPgConnection,
+    id: OperationId,
+    entries: &[HoldEntry],
+    expires_at: Option<DateTime<Utc>>,
+) -> Result<(), DbError> {
+    let query: Statement = statement(
+        "INSERT INTO hold (id, account, remaining, expires_at) SELECT ?, account, amount, ? \
+         FROM unnest(?, ?) AS t (account, amount)",
+    )
+    .bind(id.uuid())
+    .bind(expires_at)
+    .bind(entries.iter().map(|entry| entry.account.number()).collect::<Vec<_>>())
+    .bind(entries.iter().map(|entry| entry.change).collect::<Vec<_>>());
+    query.execute(conn).await?;
+    Ok(())
+}
+
+/// Holds whose time is over and that still set something aside, the oldest first.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn expired(
+    conn: &mut AsyncPgConnection,
+    now: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<OperationId>, DbError> {
+    let query: Statement<SqlUuid> = statement(
+        "SELECT id FROM hold WHERE remaining > 0 AND expires_at <= ? GROUP BY id ORDER BY min(expires_at), id LIMIT ?",
+    )
+    .bind(now)
+    .bind(limit);
+    let ids = query.load::<Uuid>(conn).await?;
+    ids.into_iter().map(|id| OperationId::new(id).map_err(|_| corrupt("hold.id"))).collect()
+}
