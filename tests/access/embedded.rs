@@ -118,7 +118,7 @@ fn an_odd_folder_name_works() {
 #[test]
 fn an_interrupted_start_leaves_nothing_half_done() {
     let scratch = Scratch::new();
-    let half_done = scratch.data().join("postgres.new");
+    let half_done = scratch.data().join("postgres.new.0");
     fs::create_dir_all(half_done.join("base")).unwrap();
     fs::set_permissions(scratch.data(), Permissions::from_mode(0o755)).unwrap();
     fs::write(half_done.join("PG_VERSION"), "15\n").unwrap();
