@@ -28,7 +28,7 @@ CREATE FUNCTION ledger.kind_of(account bigint) RETURNS bigint
 
 CREATE FUNCTION ledger.account(organisation bigint, wallet_number bigint, unit bigint, kind bigint) RETURNS bigint
     IMMUTABLE PARALLEL SAFE LANGUAGE sql
-    AS 'SELECT organisation << 48 | wallet_number << 16 | unit << 8 | kind';
+    AS 'SELECT (organisation << 48) | (wallet_number << 16) | (unit << 8) | kind';
 
 -- Purses belong to a wallet, everything else to the organisation. Points come into being by exchange alone,
 -- so wlz_funding (16) has no points; bank (64), cash (65) and receivable (67) are euros; minutes cannot be bought.
