@@ -7,7 +7,7 @@
 //! nothing.
 //!
 //! When the database refuses a batch: a constraint sends its sales through one by one; anything else is tried once more
-//! whole (a deadlock, a lock time-out), then one by one, and after [`FAILURES_MAX`] failures in a row the rest is
+//! whole (a deadlock, a lock time-out), then one by one, and after `FAILURES_MAX` failures in a row the rest is
 //! answered `unavailable` without a try. PostgreSQL's codes for deadlocks and lock time-outs do not come through the
 //! driver, so all but constraints are treated alike. A COMMIT that fails is never tried again: nobody knows whether it
 //! happened, and the caller asks again by id.
