@@ -1,1 +1,3 @@
 //! One file a verb: begin, lock, decide in domain, write, commit.
+
+pub mod verify;
