@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn findings_say_what_a_stored_number_means() {
-        let account = 1 << 48 | 7 << 16 | 1 << 8 | 4;
+        let account = 1_i64 << 48 | 7 << 16 | 1 << 8 | 4;
         assert_eq!(
             in_words(&format!("account {account} holds 12, and its transfers leave 10")),
             "account 281474977169668 (credit in EUR of organisation 1, wallet number 7) holds 12, and its transfers leave 10"
