@@ -192,15 +192,17 @@ impl History {
         self.grant("grant2", 2, Unit::Pnt, Some(731), [1000, 500, 2000, 777, 5000]).await;
         self.grant("grant3", 3, Unit::Min, None, [10, 5, 60, 30, 600]).await;
         self.grant("grant4", 4, Unit::Eur, None, [0, 0, 0, 0, 900]).await;
-        for (name, amount) in [("draw", 2000), ("draw_unused", 100)] {
+        // the second one is not open yet
+        for (name, amount, from) in [("draw", 2000, month()), ("draw_unused", 100, month() + Duration::days(40))] {
+            let until = from + Duration::days(40);
             let booked = self
                 .book(name, 1, OperationKind::BufferDraw, |_, row, id| {
-                    DrawRequest { id, wallet: row.id, amount, from: month(), until: month() + Duration::days(40) }.decide(row)
+                    DrawRequest { id, wallet: row.id, amount, from, until }.decide(row)
                 })
                 .await;
             let amount = Amount::cents(amount).unwrap();
-            let until = month() + Duration::days(40);
-            buffers::insert_draw(&mut self.conn, booked.operation.id, wallet_id(1, 1), amount, month(), until).await.unwrap();
+            let id = booked.operation.id;
+            buffers::insert_draw(&mut self.conn, id, wallet_id(1, 1), amount, from, until).await.unwrap();
         }
     }
 

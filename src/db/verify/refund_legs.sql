@@ -34,8 +34,8 @@ WITH refund AS MATERIALIZED (
                 FILTER (WHERE given <> due))[1] AS what
     FROM leg GROUP BY sale, line, pot
 )
-SELECT sale::text,
-       format('of line %s of operation %s %s', line, sale,
+SELECT coalesce(sale::text, ''),
+       format('of line %s of operation %s %s', line, coalesce(sale::text, '(none)'),
               CASE WHEN wrong THEN what ELSE 'a refund was kept from a wallet that is open' END)
 FROM pot WHERE wrong OR taken
 UNION ALL

@@ -23,7 +23,9 @@ SELECT p.id::text,
               CASE WHEN l.id IS NULL THEN 'there is no such line'
                    WHEN l.left_out IS NOT NULL THEN 'that line was left out'
                    ELSE 'that line was of another service or kind' END)
-FROM part AS p LEFT JOIN ledger.line AS l ON l.id = p.reference AND l.line = p.line
+FROM part AS p
+JOIN ledger.operation AS s ON s.id = p.reference
+LEFT JOIN ledger.line AS l ON l.id = p.reference AND l.line = p.line
 WHERE l.id IS NULL OR l.left_out IS NOT NULL OR l.service <> p.service OR l.kind IS DISTINCT FROM p.kind
 UNION ALL
 SELECT t.reference::text,
