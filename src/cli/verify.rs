@@ -42,7 +42,10 @@ fn print(check: &Check) {
 
 fn print_sum(report: &Report) {
     let Report { checks, operations, lines, transfers, wallets, elapsed } = report;
-    println!("{operations} operations, {lines} lines, {transfers} transfers, {wallets} wallets in {}", seconds(*elapsed));
+    println!(
+        "{operations} operations, {lines} lines, {transfers} transfers, {wallets} wallets in {}",
+        seconds(*elapsed)
+    );
     match report.failed().count() {
         0 => println!("everything fits: {} checks", checks.len()),
         failed => println!("{failed} of {} checks FAILED; each names its first row that does not fit", checks.len()),

@@ -155,17 +155,19 @@ fn kinds() -> Vec<i64> {
     Kind::ALL.into_iter().map(|kind| i64::from(kind.code())).collect()
 }
 
-/// Sets this transaction up for statements over whole tables. The four ledger tables are partitioned alike, so a join or
-/// sum by id goes month by month and needs a month's memory. A nested loop over millions of rows is never the plan we
-/// want, however few rows the statistics promise, and to compile one plan a partition takes longer than it saves.
+/// Sets this transaction up for statements over whole tables, in bounded memory however many months there are. The four
+/// ledger tables are read in the order of their ids, which is that of their primary keys and partitions, and merged; so
+/// no hash tables, which grow with the rows, and no partition-wise plans, which keep one for each month until the end.
+/// A nested loop over millions of rows is never the plan we want, however few rows the statistics promise, and to
+/// compile a plan for each partition takes longer than it saves.
 ///
 /// # Errors
 /// [`DbError`].
 pub async fn prepare(conn: &mut AsyncPgConnection) -> Result<(), DbError> {
     conn.batch_execute(
-        "SET LOCAL work_mem = '256MB'; SET LOCAL enable_partitionwise_join = on; \
-         SET LOCAL enable_partitionwise_aggregate = on; SET LOCAL enable_nestloop = off; SET LOCAL jit = off; \
-         SET LOCAL lock_timeout = '60s'; SET LOCAL statement_timeout = 0",
+        "SET LOCAL work_mem = '64MB'; SET LOCAL enable_nestloop = off; SET LOCAL enable_hashjoin = off; \
+         SET LOCAL enable_hashagg = off; SET LOCAL jit = off; SET LOCAL lock_timeout = '60s'; \
+         SET LOCAL statement_timeout = 0",
     )
     .await?;
     Ok(())

@@ -64,7 +64,8 @@ impl History {
     pub async fn write(conn: AsyncPgConnection) -> BTreeMap<String, String> {
         let organisation = OrganisationId::new(1).unwrap();
         let terminal = Terminal { id: Uuid::now_v7(), organisation, location: Uuid::now_v7() };
-        let mut history = History { conn, names: BTreeMap::new(), ids: HashMap::new(), counters: HashMap::new(), terminal };
+        let mut history =
+            History { conn, names: BTreeMap::new(), ids: HashMap::new(), counters: HashMap::new(), terminal };
         history.found().await;
         history.grant_all().await;
         history.own_money().await;
@@ -95,7 +96,9 @@ impl History {
                       (2, 'euros', 1, 1, 1, true, false, 1)";
         self.conn.batch_execute(&format!("{organisation}; {scheme}")).await.unwrap();
         for (number, (organisation, scheme, unit)) in
-            [(1, "euros", 1), (1, "points", 3), (1, "hours", 2), (1, "euros", 1), (2, "euros", 1)].into_iter().enumerate()
+            [(1, "euros", 1), (1, "points", 3), (1, "hours", 2), (1, "euros", 1), (2, "euros", 1)]
+                .into_iter()
+                .enumerate()
         {
             let number = u32::try_from(number).unwrap() + 1;
             let wallet = wallet_id(organisation, number);
@@ -112,7 +115,10 @@ impl History {
             for purse in [Kind::Budget, Kind::Reserve, Kind::Savings, Kind::Credit] {
                 for unit in Unit::ALL {
                     if let Some(account) = Account::purse(wallet, unit, purse) {
-                        self.names.insert(format!("w{number}.{}.{}", purse.name(), unit.name()), account.number().to_string());
+                        self.names.insert(
+                            format!("w{number}.{}.{}", purse.name(), unit.name()),
+                            account.number().to_string(),
+                        );
                     }
                 }
             }
@@ -254,7 +260,14 @@ impl History {
     }
 
     /// A tap of a wallet's card, or with `None` staff by name, for services and quantities.
-    async fn sell(&mut self, name: &'static str, wallet: u32, by_card: bool, mode: SaleMode, lines: &[(u128, u32)]) -> Outcome {
+    async fn sell(
+        &mut self,
+        name: &'static str,
+        wallet: u32,
+        by_card: bool,
+        mode: SaleMode,
+        lines: &[(u128, u32)],
+    ) -> Outcome {
         let id = self.name(name);
         let wallet = wallet_id(1, wallet);
         let card = Uuid::from_u128(0xca4d_0000 + u128::from(wallet.field().cast_unsigned() & 0xff));
@@ -292,7 +305,8 @@ impl History {
             Payer::Card { card, .. } => vec![card],
             Payer::ByName { .. } => vec![],
         };
-        let asked: Vec<OperationId> = [Some(item.request.id), item.request.instead_of()].into_iter().flatten().collect();
+        let asked: Vec<OperationId> =
+            [Some(item.request.id), item.request.instead_of()].into_iter().flatten().collect();
         let organisation = self.terminal.organisation;
         let mut state = State {
             cards: cards::lock(&mut self.conn, &card_ids).await.unwrap(),
@@ -309,7 +323,9 @@ impl History {
         }
         state.wallets = locked.into_iter().map(|(wallet, date)| (wallet.id, (wallet, date))).collect();
         let Decision::New(booked) = sale::decide(&mut state, item, now).unwrap() else { panic!("known") };
-        wallets::update(&mut self.conn, &state.wallets.values().map(|(wallet, _)| wallet).collect::<Vec<_>>()).await.unwrap();
+        wallets::update(&mut self.conn, &state.wallets.values().map(|(wallet, _)| wallet).collect::<Vec<_>>())
+            .await
+            .unwrap();
         cards::update(&mut self.conn, &state.cards.values().collect::<Vec<_>>()).await.unwrap();
         ledger::insert(&mut self.conn, batch, &booked).await.unwrap();
         if let (Some(buffer), Some(before)) = (&state.buffer, before) {
@@ -327,9 +343,15 @@ impl History {
         assert_eq!(self.sell("sale", 1, true, online, &[(1, 3), (4, 3)]).await, sold);
         // an activity from the points granted and bought and, for the share that is left, own euros; a meal without a price in points
         assert_eq!(self.sell("sale2", 2, true, online, &[(3, 3), (2, 2), (1, 1)]).await, sold);
-        assert_eq!(self.sell("sale_in_part", 1, true, online, &[(6, 1), (5, 2), (4, 1)]).await, Outcome::ApprovedInPart);
+        assert_eq!(
+            self.sell("sale_in_part", 1, true, online, &[(6, 1), (5, 2), (4, 1)]).await,
+            Outcome::ApprovedInPart
+        );
         assert_eq!(self.sell("sale_declined", 1, true, online, &[(6, 1)]).await, Outcome::InsufficientFunds);
-        assert_eq!(self.sell("sale_whole", 1, true, SaleMode::Whole, &[(5, 1), (6, 1)]).await, Outcome::InsufficientFunds);
+        assert_eq!(
+            self.sell("sale_whole", 1, true, SaleMode::Whole, &[(5, 1), (6, 1)]).await,
+            Outcome::InsufficientFunds
+        );
         assert_eq!(self.sell("declined_by_name", 1, false, online, &[(5, 1), (4, 1)]).await, Outcome::CardNeeded);
         assert_eq!(self.sell("by_name", 1, false, online, &[(2, 1)]).await, sold);
         assert_eq!(self.sell("card_unknown", 9, true, online, &[(5, 1)]).await, Outcome::CardUnknown);
@@ -421,8 +443,19 @@ impl History {
                 let (service, kind, price_cents) = (Uuid::from_u128(1), LineKind::Care, 2500);
                 let units = Some(price_cents);
                 let (quantity, vat_basis_points, from_savings) = (1, 0, false);
-                CaptureRequest { id, hold, service, quantity, kind, price_cents, units, vat_basis_points, from_savings, is_last }
-                    .decide(operation, row, &kept, Utc::now())
+                CaptureRequest {
+                    id,
+                    hold,
+                    service,
+                    quantity,
+                    kind,
+                    price_cents,
+                    units,
+                    vat_basis_points,
+                    from_savings,
+                    is_last,
+                }
+                .decide(operation, row, &kept, Utc::now())
             })
             .await;
         assert_eq!(booked.operation.outcome, Outcome::Approved);
@@ -498,7 +531,9 @@ impl History {
     }
 
     async fn payouts(&mut self) {
-        for (name, cents) in [("payout", 500), ("payout_approved", 400), ("payout_asked", 300), ("payout_withdrawn", 200)] {
+        for (name, cents) in
+            [("payout", 500), ("payout_approved", 400), ("payout_asked", 300), ("payout_withdrawn", 200)]
+        {
             self.ask(name, cents).await;
         }
         let approve = |number| PayoutStep::Approve { staff: staff(number) };

@@ -70,9 +70,13 @@ async fn check(table: &[Planted]) {
         let expected = filled_in(planted.names, &names);
         let mut found_by = planted.found_by.to_vec();
         found_by.sort_unstable();
-        let named = planted.found_by.first().and_then(|name| found.get(name)).is_some_and(|what| what.contains(&expected));
+        let named =
+            planted.found_by.first().and_then(|name| found.get(name)).is_some_and(|what| what.contains(&expected));
         if found.keys().copied().ne(found_by) || !named {
-            wrong.push(format!("{}\n  expected {:?} naming {expected}\n  found {found:#?}", planted.sql, planted.found_by));
+            wrong.push(format!(
+                "{}\n  expected {:?} naming {expected}\n  found {found:#?}",
+                planted.sql, planted.found_by
+            ));
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n\n"));
