@@ -3,7 +3,7 @@
 //! A check's text, `verify/<name>.sql`, selects a key to order by and a sentence for every wrong row. It reads one
 //! snapshot, takes no row locks and keeps to joins and sums over whole tables, so that twenty million transfers are a
 //! matter of minutes. Findings write `account`, `wallet`, `flow`, `kind` and `outcome` before their stored numbers;
-//! [`in_words`] adds what they mean.
+//! `in_words` adds what they mean.
 
 use diesel::sql_types::{Array, BigInt, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};

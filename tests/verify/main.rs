@@ -2,8 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
+mod command;
 mod history;
 mod planted;
+#[allow(dead_code)] // this test program uses a part
+#[path = "../access/program.rs"]
+mod program;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -25,6 +29,22 @@ async fn a_history_that_holds_together_has_no_findings() {
     assert_eq!(heard, report.checks.iter().map(|check| check.name).collect::<Vec<_>>());
     assert!(report.holds() && report.operations > 50 && report.lines > 30 && report.transfers > 60);
     assert_eq!(report.wallets, 5);
+}
+
+#[tokio::test]
+async fn verify_waits_for_nobody_and_sees_nothing_half_done() {
+    let database = TestDatabase::new().await;
+    let names = History::write(database.service().await).await;
+    let mut booking = database.service().await;
+    let half_done = format!(
+        "BEGIN; SELECT ledger.begin_batch(); SELECT id FROM wallet ORDER BY id FOR UPDATE; \
+         SELECT id FROM card ORDER BY id FOR UPDATE; UPDATE wallet SET budget = budget + 1 WHERE id = {}",
+        names["w1"]
+    );
+    booking.batch_execute(&half_done).await.unwrap();
+    let report = verify(&mut database.service().await, |_| {}).await.unwrap();
+    assert_eq!(findings(&report), BTreeMap::new());
+    booking.batch_execute("ROLLBACK").await.unwrap();
 }
 
 /// What somebody did to the database behind the program's back, and what verify says of it.
