@@ -133,8 +133,8 @@ impl Database {
         let mut connection = establish(url).await?;
         check(&mut connection).await?;
         let mut config = ManagerConfig::default();
-        // asks before it hands out: after the server was restarted, dead connections are replaced, not given away
-        config.recycling_method = RecyclingMethod::Verified;
+        // a connection whose server has gone is known to be closed, and replaced, without asking it first
+        config.recycling_method = RecyclingMethod::Fast;
         let address = url.clone();
         config.custom_setup = Box::new(move |_| {
             let address = address.clone();

@@ -23,6 +23,12 @@ pub enum DbError {
     /// PostgreSQL refused or could not be reached.
     #[error(transparent)]
     Diesel(#[from] Error),
+    /// No connection could be had.
+    #[error("{0}")]
+    Unreachable(String),
+    /// What was read before the lock was not so any more after it; trying again reads it anew.
+    #[error("the rows moved before they were locked")]
+    Moved,
     /// A stored value that no version of this program writes.
     #[error("a stored value cannot be read: {0}; run `pasje verify`")]
     Corrupt(&'static str),
@@ -38,10 +44,13 @@ impl DbError {
     pub const fn is_connection_lost(&self) -> bool {
         matches!(
             self,
-            DbError::Diesel(
-                Error::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand, _)
-                    | Error::BrokenTransactionManager
-            )
+            DbError::Unreachable(_)
+                | DbError::Diesel(
+                    Error::DatabaseError(
+                        DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand,
+                        _
+                    ) | Error::BrokenTransactionManager
+                )
         )
     }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! service.lock     held (flock) by the one service; its process id inside
 //! watchdog.lock    held by the watchdog for as long as it may still stop a server
-//! postgres/        the cluster; postgres.new/ while it is being made
+//! postgres/        the cluster; postgres.new.*/ while it is being made
 //! socket/          mode 0700: who may enter it may log in without password
 //! postgres.log     the server's log
 //! database.env     the addresses of the running database, mode 0600
@@ -23,6 +23,8 @@ use crate::db::url::DatabaseUrl;
 
 /// A Unix socket's address holds 107 bytes; the server appends `/.s.PGSQL.65535` and, beside it, `.lock`.
 const SOCKET_FOLDER_BYTES_MAX: usize = 107 - "/.s.PGSQL.65535.lock".len();
+/// How the folders begin in which a cluster is being made.
+const UNFINISHED: &str = "postgres.new.";
 const LOG_BYTES_MAX: u64 = 16 << 20;
 
 /// The data folder, absolute and without symbolic links.
@@ -55,9 +57,24 @@ impl Folder {
         self.root.join("postgres")
     }
 
-    /// Where initdb works, so that an interrupted one leaves nothing that looks finished.
+    /// A new folder for initdb to work in, so that an interrupted one leaves nothing that looks finished.
     pub(super) fn unfinished(&self) -> PathBuf {
-        self.root.join("postgres.new")
+        self.root.join(format!("{UNFINISHED}{}", uuid::Uuid::new_v4().simple()))
+    }
+
+    /// Removes what interrupted ones left. The initdb of a service that was killed may still be writing: it works on
+    /// in a folder of its own until it notices, so it disturbs nobody.
+    pub(super) async fn remove_unfinished(&self) {
+        for entry in fs::read_dir(&self.root).into_iter().flatten().flatten() {
+            if !entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) {
+                continue;
+            }
+            let mut tries = 50;
+            while fs::remove_dir_all(entry.path()).is_err() && entry.path().exists() && tries > 0 {
+                tries -= 1;
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
     }
 
     pub(super) fn log_path(&self) -> PathBuf {

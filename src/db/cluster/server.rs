@@ -73,9 +73,7 @@ impl Server {
         if finished.exists() {
             return Err(ClusterError::NotACluster { path: finished });
         }
-        if unfinished.exists() {
-            fs::remove_dir_all(&unfinished).map_err(io)?;
-        }
+        self.folder.remove_unfinished().await;
         private_folder(&unfinished, self.account.as_ref())?;
         let mut initdb = self.command(&self.programs.path("initdb"));
         initdb.arg("-D").arg(&unfinished);

@@ -1,0 +1,56 @@
+//! `pasje-bench`: what the authoriser does on this machine, beside PostgreSQL's own benchmark on the same cluster.
+//!
+//! Run by `./dev bench`, inside `pasje database -- ...`, which gives it a cluster and its addresses. It measures; it
+//! never judges, and it changes no setting of the cluster.
+#![allow(clippy::float_arithmetic, clippy::cast_precision_loss, missing_docs)]
+
+mod authoriser;
+mod cpu;
+mod growth;
+mod seed;
+mod sell;
+mod server;
+mod tpcb;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+#[derive(Parser)]
+#[command(name = "pasje-bench", about = "Measures the authoriser")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// TPC-B and the authoriser, in turns on one cluster (what runs without a command)
+    Authoriser(authoriser::Arguments),
+    /// Load a year of sales and show that rate and write volume a sale stay as they were
+    Growth(growth::Arguments),
+    /// Sell until killed, telling each answer on standard output (for the crash tests)
+    Sell(sell::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let run = async {
+        match arguments.command.unwrap_or(Command::Authoriser(authoriser::Arguments::default())) {
+            Command::Authoriser(arguments) => authoriser::run(arguments).await,
+            Command::Growth(arguments) => growth::run(arguments).await,
+            Command::Sell(arguments) => sell::run(arguments).await,
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    match runtime.map_err(Failure::from).and_then(|runtime| runtime.block_on(run)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("pasje-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

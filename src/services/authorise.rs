@@ -1,0 +1,453 @@
+//! The hot path: authorises sales in batches.
+//!
+//! A lane takes all that queued while its last commit ran, at most [`Settings::batch_max`], and books it in one
+//! transaction: locks the wallets, then reads the cards and which ids exist, decides each sale with the domain's pure
+//! function, one after the other, and writes all rows at once. Sales of one wallet share a lane, so one card's requests
+//! keep their order and lanes do not wait for each other. Lanes are tasks of their own: a caller that hangs up cancels
+//! nothing.
+//!
+//! When the database refuses a batch: a constraint sends its sales through one by one; anything else is tried once more
+//! whole (a deadlock, a lock time-out), then one by one, and after `FAILURES_MAX` failures in a row the rest is
+//! answered `unavailable` without a try. PostgreSQL's codes for deadlocks and lock time-outs do not come through the
+//! driver, so all but constraints are treated alike. A COMMIT that fails is never tried again: nobody knows whether it
+//! happened, and the caller asks again by id.
+
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use super::book::{BookError, begin, change_buffers, commit, rollback};
+use super::card_proof::CardProof;
+use super::price_cache::PriceCache;
+use crate::db::connect::Database;
+use crate::db::{DbError, buffers, cards, holds, ledger, wallets};
+use crate::domain::account::WalletId;
+use crate::domain::funding::{LineKind, Unplanned};
+use crate::domain::operation::{Booked, HoldEntry, Operation, OperationId};
+use crate::domain::request::{Problem, sale_hash};
+use crate::domain::sale::{Buffer, Decision, Payer, SaleItem, SaleRequest, State, decide};
+
+/// How the authoriser is set up.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct Settings {
+    /// More than two only if measured to help.
+    pub lanes: usize,
+    /// Sales in one transaction, at most.
+    pub batch_max: usize,
+    /// Sales that wait for a lane, at most; more are answered `busy` at once.
+    pub queue_max: usize,
+    /// After this the caller gets `outcome_unknown` and asks again by id.
+    pub deadline: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { lanes: 2, batch_max: 128, queue_max: 4096, deadline: Duration::from_secs(10) }
+    }
+}
+
+/// Why a sale got no outcome.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthoriseError {
+    /// The request is at fault; nothing was booked.
+    #[error(transparent)]
+    Problem(#[from] Problem),
+    /// Too many sales wait; nothing was booked. Try again.
+    #[error("too many sales are waiting; nothing was booked")]
+    Busy,
+    /// The database could not do it; nothing was booked. Try again.
+    #[error("the database is not available; nothing was booked")]
+    Unavailable,
+    /// Ask again with the same id.
+    #[error("it is unknown whether this was booked: ask again with the same id")]
+    OutcomeUnknown,
+}
+
+/// Failures in a row after which a batch that is booked one by one is given up.
+const FAILURES_MAX: u32 = 3;
+
+/// Cards whose wallet is remembered, at most.
+const CARDS_MAX: usize = 1_000_000;
+
+/// A lock that is not had in this time is a fault: no transaction of ours takes longer.
+const SESSION: &str = "SET lock_timeout = '5s'; SET enable_hashjoin = off; SET enable_mergejoin = off;";
+
+type Answer = Result<Booked, AuthoriseError>;
+
+struct Job {
+    item: SaleItem,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// Takes sales and books them in batches.
+pub struct Authoriser {
+    database: Database,
+    proof: Arc<dyn CardProof>,
+    prices: PriceCache,
+    /// A card's wallet never changes; a replacement is a new card.
+    wallets: RwLock<HashMap<Uuid, WalletId>>,
+    lanes: Vec<mpsc::Sender<Job>>,
+    tasks: Vec<JoinHandle<()>>,
+    settings: Settings,
+}
+
+impl Authoriser {
+    /// Starts the lanes. They connect when the first sale comes, and again whenever their connection is lost.
+    pub fn start(database: Database, proof: Arc<dyn CardProof>, settings: Settings) -> Authoriser {
+        let (lanes, tasks) = (0..settings.lanes.max(1))
+            .map(|_| {
+                let (sender, receiver) = mpsc::channel(settings.queue_max.max(1));
+                let lane = Lane { database: database.clone(), conn: None };
+                (sender, tokio::spawn(lane.run(receiver, settings.batch_max.max(1))))
+            })
+            .unzip();
+        Authoriser {
+            database,
+            proof,
+            prices: PriceCache::default(),
+            wallets: RwLock::default(),
+            lanes,
+            tasks,
+            settings,
+        }
+    }
+
+    /// Takes no more sales, books what waits, and ends.
+    pub async fn stop(self) {
+        drop(self.lanes);
+        for task in self.tasks {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a lane ended badly");
+            }
+        }
+    }
+
+    /// Decides and books a sale, or answers what it was answered before.
+    ///
+    /// # Errors
+    /// [`AuthoriseError`].
+    pub async fn sell(&self, request: SaleRequest) -> Answer {
+        let item = self.prepare(request).await?;
+        let lane = self.lane_of(&item);
+        let (answer, answered) = oneshot::channel();
+        match lane.try_send(Job { item, answer }) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Full(_)) => return Err(AuthoriseError::Busy),
+            Err(mpsc::error::TrySendError::Closed(_)) => return Err(AuthoriseError::Unavailable),
+        }
+        match tokio::time::timeout(self.settings.deadline, answered).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) | Err(_) => Err(AuthoriseError::OutcomeUnknown),
+        }
+    }
+
+    /// What can be known before the lock.
+    async fn prepare(&self, request: SaleRequest) -> Result<SaleItem, AuthoriseError> {
+        let unavailable = |error: BookError| {
+            tracing::warn!(%error, "a sale could not be prepared");
+            AuthoriseError::Unavailable
+        };
+        let wallet = match request.payer {
+            Payer::ByName { wallet } => Some(wallet),
+            Payer::Card { card, .. } => self.wallet_of(card).await.map_err(unavailable)?,
+        };
+        let location = request.terminal.location;
+        let price_list = self.prices.get(&self.database, location, request.price_list).await.map_err(unavailable)?;
+        let mac_is_right = match request.payer {
+            Payer::Card { .. } => self.proof.is_right(&request),
+            Payer::ByName { .. } => true,
+        };
+        Ok(SaleItem { request_hash: sale_hash(&request), request, wallet, price_list, mac_is_right })
+    }
+
+    async fn wallet_of(&self, card: Uuid) -> Result<Option<WalletId>, BookError> {
+        if let Some(wallet) = self.wallets.read().unwrap_or_else(PoisonError::into_inner).get(&card) {
+            return Ok(Some(*wallet));
+        }
+        let mut conn = self.database.connection().await?;
+        let Some(wallet) = cards::wallets(&mut conn, &[card]).await?.remove(&card) else { return Ok(None) };
+        let mut known = self.wallets.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= CARDS_MAX {
+            known.clear();
+        }
+        known.insert(card, wallet);
+        Ok(Some(wallet))
+    }
+
+    fn lane_of(&self, item: &SaleItem) -> &mpsc::Sender<Job> {
+        let mut hasher = DefaultHasher::new();
+        match item.wallet {
+            Some(wallet) => wallet.hash(&mut hasher),
+            None => item.request.id.hash(&mut hasher),
+        }
+        let lanes = u64::try_from(self.lanes.len()).unwrap_or(1);
+        let place = usize::try_from(hasher.finish() % lanes).unwrap_or(0);
+        &self.lanes[place]
+    }
+}
+
+/// Why a batch was not booked.
+enum BatchError {
+    /// The database refused; the transaction is rolled back.
+    Refused(DbError),
+    /// One of them may draw on the shared buffer, so they must go one by one.
+    Alone,
+    /// The COMMIT failed: nobody knows.
+    Unknown,
+}
+
+impl<E: Into<DbError>> From<E> for BatchError {
+    fn from(error: E) -> BatchError {
+        BatchError::Refused(error.into())
+    }
+}
+
+struct Lane {
+    database: Database,
+    conn: Option<AsyncPgConnection>,
+}
+
+impl Lane {
+    async fn run(mut self, mut queue: mpsc::Receiver<Job>, batch_max: usize) {
+        let mut jobs = Vec::with_capacity(batch_max);
+        while queue.recv_many(&mut jobs, batch_max).await > 0 {
+            let (items, callers): (Vec<SaleItem>, Vec<_>) = jobs.drain(..).map(|job| (job.item, job.answer)).unzip();
+            let answers = self.book(&items).await;
+            for (caller, answer) in callers.into_iter().zip(answers) {
+                // A caller that hung up asks again by id.
+                let _ = caller.send(answer);
+            }
+        }
+    }
+
+    async fn book(&mut self, items: &[SaleItem]) -> Vec<Answer> {
+        let mut whole_tries = 2;
+        loop {
+            match self.book_batch(items).await {
+                Ok(answers) => return answers.into_iter().map(|answer| answer.map_err(Into::into)).collect(),
+                Err(BatchError::Unknown) => return items.iter().map(|_| Err(AuthoriseError::OutcomeUnknown)).collect(),
+                Err(BatchError::Alone) => return self.book_one_by_one(items).await,
+                Err(BatchError::Refused(error)) => {
+                    tracing::warn!(%error, sales = items.len(), "a batch was refused");
+                    whole_tries -= 1;
+                    if error.is_connection_lost() && whole_tries == 0 {
+                        return items.iter().map(|_| Err(AuthoriseError::Unavailable)).collect();
+                    }
+                    if whole_tries == 0 || (error.is_constraint() && items.len() > 1) {
+                        return self.book_one_by_one(items).await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn book_one_by_one(&mut self, items: &[SaleItem]) -> Vec<Answer> {
+        let mut answers = Vec::with_capacity(items.len());
+        let mut failures = 0;
+        for item in items {
+            if failures >= FAILURES_MAX {
+                answers.push(Err(AuthoriseError::Unavailable));
+                continue;
+            }
+            let answer = match self.book_batch(std::slice::from_ref(item)).await {
+                Ok(mut answers) => answers.pop().unwrap_or(Err(Problem::Broken("no answer".to_owned()))),
+                Err(BatchError::Unknown) => {
+                    answers.push(Err(AuthoriseError::OutcomeUnknown));
+                    failures = FAILURES_MAX;
+                    continue;
+                }
+                Err(BatchError::Alone) => Err(Problem::Broken("a single sale that is not alone".to_owned())),
+                Err(BatchError::Refused(error)) => {
+                    tracing::error!(%error, "a sale was refused");
+                    failures += 1;
+                    answers.push(Err(AuthoriseError::Unavailable));
+                    continue;
+                }
+            };
+            failures = 0;
+            answers.push(answer.map_err(Into::into));
+        }
+        answers
+    }
+
+    /// One transaction. The connection is kept unless it, or its transaction, is in doubt.
+    async fn book_batch(&mut self, items: &[SaleItem]) -> Result<Vec<Result<Booked, Problem>>, BatchError> {
+        let mut conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => self.connect().await?,
+        };
+        begin(&mut conn).await?;
+        match decide_and_write(&mut conn, items).await {
+            Ok(answers) => {
+                commit(&mut conn).await.map_err(|error| {
+                    tracing::warn!(%error, "a commit failed");
+                    BatchError::Unknown
+                })?;
+                self.conn = Some(conn);
+                Ok(answers)
+            }
+            Err(error) => {
+                if rollback(&mut conn).await.is_ok() {
+                    self.conn = Some(conn);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<AsyncPgConnection, DbError> {
+        let unreachable = |error: crate::db::connect::ConnectError| DbError::Unreachable(error.to_string());
+        let mut conn = self.database.establish().await.map_err(unreachable)?;
+        conn.batch_execute(SESSION).await?;
+        Ok(conn)
+    }
+}
+
+async fn decide_and_write(
+    conn: &mut AsyncPgConnection,
+    items: &[SaleItem],
+) -> Result<Vec<Result<Booked, Problem>>, BatchError> {
+    let batch = ledger::begin_batch(conn).await?;
+    let mut state = lock(conn, items, batch).await?;
+    let draws_before = state.buffer.clone();
+    let mut new: Vec<Booked> = Vec::with_capacity(items.len());
+    let mut decisions = Vec::with_capacity(items.len());
+    for item in items {
+        decisions.push(match decide(&mut state, item, batch.booked_at) {
+            Ok(Decision::New(booked)) => {
+                new.extend(booked);
+                Ok(())
+            }
+            Ok(Decision::Known) => Ok(()),
+            Err(problem) => {
+                if let Problem::Broken(what) = &problem {
+                    tracing::error!(what, "a rule of ours broke");
+                }
+                Err(problem)
+            }
+        });
+    }
+    write(conn, batch, &state, &new).await?;
+    if let (Some(buffer), true) = (&state.buffer, state.buffer != draws_before) {
+        buffers::update_draws(conn, &buffer.draws).await?;
+    }
+    let mut answers: HashMap<OperationId, Booked> =
+        new.into_iter().map(|booked| (booked.operation.id, booked)).collect();
+    let stored: Vec<OperationId> = items
+        .iter()
+        .zip(&decisions)
+        .filter(|(item, decision)| decision.is_ok() && !answers.contains_key(&item.request.id))
+        .map(|(item, _)| item.request.id)
+        .collect();
+    if !stored.is_empty() {
+        answers.extend(ledger::load(conn, &stored).await?);
+    }
+    Ok(items
+        .iter()
+        .zip(decisions)
+        .map(|(item, decision)| {
+            decision?;
+            answers.get(&item.request.id).cloned().ok_or_else(|| Problem::Broken("an answer is missing".to_owned()))
+        })
+        .collect())
+}
+
+/// Locks wallets by number and then, in later statements, reads cards and what is known.
+async fn lock(conn: &mut AsyncPgConnection, items: &[SaleItem], batch: ledger::Batch) -> Result<State, BatchError> {
+    let mut state = State::default();
+    let wallet_ids: BTreeSet<WalletId> = items.iter().filter_map(|item| item.wallet).collect();
+    let wallet_ids: Vec<WalletId> = wallet_ids.into_iter().collect();
+    for (wallet, book_date) in wallets::lock(conn, &wallet_ids, batch.booked_at).await? {
+        state.book_dates.insert(wallet.id.organisation(), book_date);
+        state.wallets.insert(wallet.id, (wallet, book_date));
+    }
+    let card_ids: BTreeSet<Uuid> = items
+        .iter()
+        .filter_map(|item| match item.request.payer {
+            Payer::Card { card, .. } => item.wallet.map(|_| card),
+            Payer::ByName { .. } => None,
+        })
+        .collect();
+    state.cards = cards::load(conn, &card_ids.into_iter().collect::<Vec<_>>()).await?;
+    let ids: BTreeSet<OperationId> =
+        items.iter().flat_map(|item| [Some(item.request.id), item.request.instead_of()]).flatten().collect();
+    state.known = ledger::known(conn, &ids.into_iter().collect::<Vec<_>>()).await?;
+    let hold_ids: BTreeSet<OperationId> =
+        items.iter().flat_map(|item| item.request.basket.lines()).filter_map(|line| line.hold).collect();
+    state.holds = holds::load(conn, &hold_ids.into_iter().collect::<Vec<_>>()).await?;
+    let elsewhere: BTreeSet<_> = items
+        .iter()
+        .map(|item| item.request.terminal.organisation)
+        .filter(|organisation| !state.book_dates.contains_key(organisation))
+        .collect();
+    if !elsewhere.is_empty() {
+        let elsewhere: Vec<_> = elsewhere.into_iter().collect();
+        state.book_dates.extend(wallets::book_dates(conn, &elsewhere, batch.booked_at).await?);
+    }
+    lock_buffer(conn, items, &mut state).await?;
+    Ok(state)
+}
+
+/// Sales that may draw on the shared buffer run alone: the buffer's row is everybody's, and is locked last.
+async fn lock_buffer(conn: &mut AsyncPgConnection, items: &[SaleItem], state: &mut State) -> Result<(), BatchError> {
+    let may_draw =
+        |item: &&SaleItem| {
+            let Some((wallet, _)) = item.wallet.and_then(|wallet| state.wallets.get(&wallet)) else { return false };
+            let Some(list) = &item.price_list else { return false };
+            wallet.rules.unplanned == Unplanned::Personal
+                && item.request.basket.lines().iter().any(|line| {
+                    list.price(line.service, wallet.buyer).is_some_and(|price| price.kind == LineKind::Care)
+                })
+        };
+    let candidates: BTreeSet<WalletId> = items.iter().filter(may_draw).filter_map(|item| item.wallet).collect();
+    if candidates.is_empty() {
+        return Ok(());
+    }
+    let candidates: Vec<WalletId> = candidates.into_iter().collect();
+    let drawing = buffers::wallets_with_draws(conn, &candidates).await?;
+    let Some(wallet) = drawing.first().and_then(|wallet| state.wallets.get(wallet)) else { return Ok(()) };
+    if items.len() > 1 {
+        return Err(BatchError::Alone);
+    }
+    let (wallet, book_date) = (wallet.0.clone(), wallet.1);
+    let draws = buffers::open_draws(conn, wallet.id, wallet.unit, book_date).await?;
+    let balance = buffers::lock(conn, wallet.id.organisation(), wallet.unit).await?;
+    state.buffer = Some(Buffer { balance, draws });
+    Ok(())
+}
+
+async fn write(
+    conn: &mut AsyncPgConnection,
+    batch: ledger::Batch,
+    state: &State,
+    new: &[Booked],
+) -> Result<(), DbError> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    ledger::insert(conn, batch, new).await?;
+    let operations = || new.iter().map(|booked| &booked.operation);
+    let moved = |operation: &&Operation| !operation.transfers.is_empty() || !operation.hold_entries.is_empty();
+    let changed: BTreeSet<WalletId> =
+        operations().filter(moved).filter_map(|operation| operation.owner.wallet()).collect();
+    let changed: Vec<_> = changed.iter().filter_map(|id| state.wallets.get(id)).map(|(wallet, _)| wallet).collect();
+    wallets::update(conn, &changed).await?;
+    let used: BTreeSet<Uuid> =
+        operations().filter(|operation| operation.counter.is_some()).filter_map(|operation| operation.card).collect();
+    let used: Vec<_> = used.iter().filter_map(|id| state.cards.get(id)).collect();
+    cards::update(conn, &used).await?;
+    let entries: Vec<HoldEntry> = operations().flat_map(|operation| operation.hold_entries.iter().cloned()).collect();
+    holds::change(conn, &entries).await?;
+    if state.buffer.is_some() {
+        let operations: Vec<Operation> = operations().cloned().collect();
+        change_buffers(conn, &operations).await?;
+    }
+    Ok(())
+}
