@@ -141,7 +141,9 @@ BEGIN
     FOREACH name IN ARRAY ARRAY['operation', 'line', 'transfer', 'hold_entry'] LOOP
         partition := name || to_char(month, '_YYYY_MM');
         CONTINUE WHEN to_regclass(format('ledger.%I', partition)) IS NOT NULL;
-        EXECUTE format('CREATE TABLE ledger.%I PARTITION OF ledger.%I FOR VALUES FROM (%L) TO (%L)', partition, name,
+        -- Made apart and attached: PARTITION OF would lock the parent against everybody, and wait for every reader.
+        EXECUTE format('CREATE TABLE ledger.%I (LIKE ledger.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', partition, name);
+        EXECUTE format('ALTER TABLE ledger.%I ATTACH PARTITION ledger.%I FOR VALUES FROM (%L) TO (%L)', name, partition,
                        ledger.month_floor(month), ledger.month_floor((month + interval '1 month')::date));
         EXECUTE format('CREATE TRIGGER is_never_truncated BEFORE TRUNCATE ON ledger.%I
                         FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change()', partition);

@@ -22,6 +22,15 @@ pub enum RefundError {
     Amount(#[from] AmountError),
 }
 
+impl From<RefundError> for Problem {
+    fn from(error: RefundError) -> Problem {
+        match error {
+            RefundError::MoreThanSold => Problem::Broken("a part of a refund was not looked at".to_owned()),
+            RefundError::Amount(error) => error.into(),
+        }
+    }
+}
+
 /// Gives back `now` more of `sold`, of which `before` were given back earlier. One amount a leg, zeros kept.
 ///
 /// Each leg returns floor(leg x (before + now) / sold) - floor(leg x before / sold), so however a line is refunded in
@@ -162,18 +171,21 @@ pub fn decide(
     if !sale.outcome.is_sold() {
         return Ok(Outcome::NotApproved);
     }
+    let sold = |number: u16| sale.lines.iter().find(|line| line.number == number && line.left_out.is_none());
+    // All parts or none: looked at before any is written.
     for (number, now) in parts {
-        let sold = sale.lines.iter().find(|line| line.number == *number && line.left_out.is_none());
-        let Some(line) = sold else { return Ok(Outcome::MoreThanSold) };
+        let left = sold(*number).map(|line| line.quantity.saturating_sub(given_back(earlier, *number)));
+        if *now < 1 || left.is_none_or(|left| *now > left) {
+            return Ok(Outcome::MoreThanSold);
+        }
+    }
+    for (number, now) in parts {
+        let Some(line) = sold(*number) else { return Ok(Outcome::MoreThanSold) };
         let legs: Vec<&Transfer> =
             sale.transfers.iter().filter(|leg| leg.line == Some(*number) && leg.flow == Flow::Sale).collect();
         let amounts: Vec<Amount> = legs.iter().map(|leg| leg.amount).collect();
         let before = given_back(earlier, *number);
-        let amounts = match give_back(line.quantity, before, *now, &amounts) {
-            Ok(amounts) => amounts,
-            Err(RefundError::MoreThanSold) => return Ok(Outcome::MoreThanSold),
-            Err(RefundError::Amount(error)) => return Err(error.into()),
-        };
+        let amounts = give_back(line.quantity, before, *now, &amounts)?;
         let share = |whole: Amount| {
             let of = |quantity: u32| whole.share_floor(i64::from(quantity), i64::from(line.quantity));
             of(before.saturating_add(*now))?.minus(of(before)?)

@@ -97,3 +97,20 @@ async fn partitions_are_made_by_the_service_but_not_without_bound() {
     let error = service.batch_execute("SELECT ledger.make_month('2030-01-01')").await.unwrap_err();
     assert!(error.to_string().contains("permission denied"), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_partitions_wait_for_no_reader_and_hold_up_no_sale() {
+    let restaurant = Restaurant::open().await;
+    let client = restaurant.client_with(1000, 0).await;
+    let mut reader = restaurant.test.service().await;
+    reader
+        .batch_execute("BEGIN; SELECT count(*) FROM ledger.transfer; SELECT count(*) FROM ledger.operation")
+        .await
+        .unwrap();
+    let mut maker = restaurant.test.service().await;
+    let make = "SET lock_timeout = '2s'; SELECT ledger.make_partitions((now() + interval '7 months')::date)";
+    maker.batch_execute(make).await.unwrap();
+    restaurant.sell(&client.tap(&[(COFFEE, 1)])).await;
+    reader.batch_execute("ROLLBACK").await.unwrap();
+    restaurant.verify().await;
+}
