@@ -309,7 +309,7 @@ impl History {
             [Some(item.request.id), item.request.instead_of()].into_iter().flatten().collect();
         let organisation = self.terminal.organisation;
         let mut state = State {
-            cards: cards::lock(&mut self.conn, &card_ids).await.unwrap(),
+            cards: cards::load(&mut self.conn, &card_ids).await.unwrap(),
             known: ledger::known(&mut self.conn, &asked).await.unwrap(),
             book_dates: wallets::book_dates(&mut self.conn, &[organisation], now).await.unwrap().into_iter().collect(),
             ..State::default()
