@@ -247,6 +247,13 @@ pub const TRANSFERS: &[Planted] = &[
         &["transfers", "constraints"],
         "operation {grant3}: account",
     ),
+    row(
+        "ALTER TABLE ledger.transfer DROP CONSTRAINT transfer_flow; \
+         UPDATE ledger.transfer SET debit = {w1.credit.EUR} WHERE id = '{forward}' AND line = 1 AND debit = {w1.budget.EUR}; \
+         UPDATE wallet SET budget = budget + 1250, credit_cents = credit_cents - 1250 WHERE id = {w1}",
+        &["legs", "transfers", "constraints"],
+        "operation {forward}: own money pays line 1, which is care",
+    ),
     // whose it is
     row(
         "INSERT INTO ledger.transfer SELECT id, 1, line, flow, why, {w4.budget.EUR}, {w4.savings.EUR}, 5, book_date, batch \
