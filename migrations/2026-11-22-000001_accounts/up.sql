@@ -5,8 +5,8 @@
 --   unit 1 EUR (cents), 2 MIN (minutes), 3 PNT (hundredths of a point)
 --   kind: 1 to 4 a wallet's purses, 5 the shared buffer, 16 and above the organisation's
 --
--- Every function here is one immutable expression, which PostgreSQL inlines: no look-up, no call. RETURN keeps it
--- parsed; a quoted body would be parsed anew by each statement.
+-- The functions on accounts are one immutable expression each, which PostgreSQL inlines: no look-up, no call. RETURN
+-- keeps it parsed; a quoted body would be parsed anew by each statement.
 
 CREATE SCHEMA ledger;
 

@@ -108,6 +108,7 @@ CREATE TABLE hold (
     id uuid NOT NULL,
     account bigint NOT NULL CHECK (ledger.account_is_valid(account) AND ledger.kind_of(account) BETWEEN 1 AND 4),
     remaining bigint NOT NULL CHECK (remaining >= 0),
+    purpose smallint NOT NULL CHECK (purpose IN (1, 2)),                         -- 1 to be sold, 2 a payout: not for sale
     expires_at timestamptz,
     PRIMARY KEY (id, account)
 );

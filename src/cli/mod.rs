@@ -1,6 +1,7 @@
 //! The commands, one file each, and how they end: 0 done, 1 failed, 2 not understood (clap's own).
 
 mod database;
+mod explain;
 mod migrate;
 mod serve;
 mod verify;
@@ -36,6 +37,9 @@ enum Command {
     Migrate,
     /// Prove that the ledger holds together, or name the first row that does not fit; changes nothing
     Verify,
+    /// Explain the rules on cases from standard input, for example: pasje explain sale < cases.json
+    #[command(subcommand)]
+    Explain(explain::Question),
     /// Run a command with the database's address in its environment, for example: pasje database -- psql
     Database(database::Arguments),
 }
@@ -58,6 +62,7 @@ pub(crate) fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     let options = arguments.options;
     match arguments.command {
+        Command::Explain(question) => explain::run(&question),
         Command::Serve => serve::run(&options).await,
         Command::Migrate => migrate::run(&options).await,
         Command::Verify => verify::run(&options).await,

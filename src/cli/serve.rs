@@ -7,11 +7,13 @@ use pasje::db::cluster::{Cluster, Urls};
 use pasje::db::connect::Database;
 use pasje::db::migrate::migrate;
 use pasje::db::partitions::make_partitions;
+use pasje::services::expire_holds::expire_holds;
 
 use super::{Failure, told_to_stop};
 use crate::config::{Options, external};
 
 const POOL_SIZE: usize = 16;
+const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(super) async fn run(options: &Options) -> Result<ExitCode, Failure> {
@@ -40,10 +42,24 @@ async fn serve_embedded(urls: &Urls, stop: Stop) -> Result<(), Failure> {
 async fn serve(database: &Database, stop: Stop) -> Result<(), Failure> {
     make_partitions(&mut *database.connection().await?).await?;
     let partitions = tokio::spawn(keep_partitions(database.clone()));
+    let holds = tokio::spawn(keep_expiring_holds(database.clone()));
     println!("pasje is ready, with {}", database.url());
     stop.await??;
     partitions.abort();
+    holds.abort();
     Ok(())
+}
+
+/// Each minute: nobody waits longer than that for money that was set aside in vain.
+async fn keep_expiring_holds(database: Database) {
+    loop {
+        match expire_holds(&database).await {
+            Ok(0) => {}
+            Ok(holds) => tracing::info!(holds, "gave back holds whose time was over"),
+            Err(error) => tracing::error!(%error, "holds could not be expired; trying again in a minute"),
+        }
+        tokio::time::sleep(MINUTE).await;
+    }
 }
 
 /// Daily, months ahead of need: a failed day is made good by the next.

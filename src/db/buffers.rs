@@ -13,14 +13,22 @@ use crate::domain::money::{Amount, Unit};
 use crate::domain::operation::OperationId;
 use crate::domain::sale::Draw;
 
-/// The wallets among these that have an open draw on any day: their unplanned care may come from the shared buffer.
+/// The wallets among these that have a draw open around `today`, in whatever time zone: their unplanned care may come
+/// from the shared buffer.
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn wallets_with_draws(conn: &mut AsyncPgConnection, wallets: &[WalletId]) -> Result<Vec<WalletId>, DbError> {
-    let query: Statement<BigInt> =
-        statement("SELECT DISTINCT wallet FROM buffer_draw WHERE wallet = ANY(?) AND used < amount")
-            .bind(wallets.iter().map(|wallet| wallet.field()).collect::<Vec<_>>());
+pub async fn wallets_with_draws(
+    conn: &mut AsyncPgConnection,
+    wallets: &[WalletId],
+    today: NaiveDate,
+) -> Result<Vec<WalletId>, DbError> {
+    let query: Statement<BigInt> = statement(
+        "SELECT DISTINCT wallet FROM buffer_draw WHERE wallet = ANY(?) AND used < amount \
+         AND ? BETWEEN from_date - 1 AND until_date + 1",
+    )
+    .bind(wallets.iter().map(|wallet| wallet.field()).collect::<Vec<_>>())
+    .bind(today);
     let fields = query.load::<i64>(conn).await?;
     fields.into_iter().map(|field| WalletId::from_field(field).ok_or_else(|| corrupt("buffer_draw.wallet"))).collect()
 }
@@ -101,8 +109,8 @@ pub async fn update_draws(conn: &mut AsyncPgConnection, draws: &[Draw]) -> Resul
         statement("UPDATE buffer_draw AS d SET used = u.used FROM unnest(?, ?) AS u (id, used) WHERE d.id = u.id")
             .bind(draws.iter().map(|draw| draw.id.uuid()).collect::<Vec<_>>())
             .bind(draws.iter().map(|draw| draw.used.minor()).collect::<Vec<_>>());
-    query.execute(conn).await?;
-    Ok(())
+    let updated = query.execute(conn).await?;
+    if updated == draws.len() { Ok(()) } else { Err(corrupt("buffer_draw: a row was not there to update")) }
 }
 
 /// Writes a newly approved draw.

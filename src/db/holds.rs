@@ -1,6 +1,6 @@
 //! What is left of holds. Rows belong to a wallet and are guarded by its lock.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{BigInt, Nullable, Timestamptz, Uuid as SqlUuid};
@@ -14,7 +14,15 @@ use crate::domain::hold::Hold;
 use crate::domain::money::Amount;
 use crate::domain::operation::{HoldEntry, OperationId};
 
-/// Holds by id; those that do not exist are missing from the answer.
+/// What a hold is for. A payout's is no sale's to give back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Purpose {
+    Sale = 1,
+    Payout = 2,
+}
+
+/// Holds that sales and captures may use, by id; others are missing from the answer.
 ///
 /// # Errors
 /// [`DbError`].
@@ -23,9 +31,11 @@ pub async fn load(conn: &mut AsyncPgConnection, ids: &[OperationId]) -> Result<H
     if ids.is_empty() {
         return Ok(holds);
     }
-    let query: Statement<(SqlUuid, BigInt, BigInt, Nullable<Timestamptz>)> =
-        statement("SELECT id, account, remaining, expires_at FROM hold WHERE id = ANY(?) ORDER BY id, account")
-            .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>());
+    let query: Statement<(SqlUuid, BigInt, BigInt, Nullable<Timestamptz>)> = statement(
+        "SELECT id, account, remaining, expires_at FROM hold WHERE id = ANY(?) AND purpose = ? ORDER BY id, account",
+    )
+    .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>())
+    .bind(Purpose::Sale as i16);
     for (id, account, remaining, expires_at) in query.load::<(Uuid, i64, i64, Option<DateTime<Utc>>)>(conn).await? {
         let id = OperationId::new(id).map_err(|_| corrupt("hold.id"))?;
         let account = Account::from_number(account).ok_or_else(|| corrupt("hold.account"))?;
@@ -53,8 +63,9 @@ pub async fn change(conn: &mut AsyncPgConnection, entries: &[HoldEntry]) -> Resu
     .bind(entries.iter().map(|entry| entry.hold.uuid()).collect::<Vec<_>>())
     .bind(entries.iter().map(|entry| entry.account.number()).collect::<Vec<_>>())
     .bind(entries.iter().map(|entry| entry.change).collect::<Vec<_>>());
-    query.execute(conn).await?;
-    Ok(())
+    let accounts: BTreeSet<_> = entries.iter().map(|entry| (entry.hold, entry.account)).collect();
+    let updated = query.execute(conn).await?;
+    if updated == accounts.len() { Ok(()) } else { Err(corrupt("hold: a row was not there to update")) }
 }
 
 /// Writes a new hold.
@@ -65,13 +76,15 @@ pub async fn insert(
     conn: &mut AsyncPgConnection,
     id: OperationId,
     entries: &[HoldEntry],
+    purpose: Purpose,
     expires_at: Option<DateTime<Utc>>,
 ) -> Result<(), DbError> {
     let query: Statement = statement(
-        "INSERT INTO hold (id, account, remaining, expires_at) SELECT ?, account, amount, ? \
+        "INSERT INTO hold (id, account, remaining, purpose, expires_at) SELECT ?, account, amount, ?, ? \
          FROM unnest(?, ?) AS t (account, amount)",
     )
     .bind(id.uuid())
+    .bind(purpose as i16)
     .bind(expires_at)
     .bind(entries.iter().map(|entry| entry.account.number()).collect::<Vec<_>>())
     .bind(entries.iter().map(|entry| entry.change).collect::<Vec<_>>());

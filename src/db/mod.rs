@@ -7,6 +7,7 @@ pub mod connect;
 pub mod holds;
 pub mod ledger;
 pub mod migrate;
+pub mod month_phases;
 pub mod partitions;
 pub mod payouts;
 pub mod price_lists;
@@ -40,7 +41,7 @@ pub(crate) const fn corrupt(what: &'static str) -> DbError {
 }
 
 impl DbError {
-    /// Whether the connection is gone, so that nobody knows what became of a COMMIT.
+    /// Whether the connection is gone. Before COMMIT that books nothing; after it was sent, nobody knows.
     pub const fn is_connection_lost(&self) -> bool {
         matches!(
             self,

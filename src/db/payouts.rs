@@ -1,6 +1,5 @@
-//! Payouts and who approved them; the months that have been granted.
+//! Payouts and who approved them.
 
-use chrono::NaiveDate;
 use diesel::OptionalExtension;
 use diesel::sql_types::{BigInt, SmallInt, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -87,23 +86,4 @@ pub async fn set_status(
         statement("UPDATE payout SET status = ? WHERE id = ?").bind(i16::from(status.code())).bind(payout.uuid());
     query.execute(conn).await?;
     Ok(())
-}
-
-/// Takes the key of a wallet's month for its grant; false if the month has been granted already.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn take_month(
-    conn: &mut AsyncPgConnection,
-    wallet: WalletId,
-    month: NaiveDate,
-    operation: OperationId,
-) -> Result<bool, DbError> {
-    let query: Statement = statement(
-        "INSERT INTO month_phase (wallet, month, phase, operation) VALUES (?, ?, 1, ?) ON CONFLICT DO NOTHING",
-    )
-    .bind(wallet.field())
-    .bind(month)
-    .bind(operation.uuid());
-    Ok(query.execute(conn).await? == 1)
 }

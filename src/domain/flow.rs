@@ -1,6 +1,6 @@
 //! Flows: why money moves, and between which kinds of account each may move it.
 //!
-//! `tests/rules` holds this table, `flows.json` and the database's CHECK against each other, pair by pair.
+//! `tests/rules` compares this table with `flows.json`, `tests/ledger` with the database's CHECK, pair by pair.
 
 use super::account::{
     Account,

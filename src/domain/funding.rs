@@ -365,7 +365,11 @@ pub fn fund(
     Ok(Funding { legs, left_out })
 }
 
-fn check_price(unit: Unit, line: &PricedLine) -> Result<(), FundingError> {
+/// Whether price and units of a line can both be right: equal in euros, elsewhere both 0 or neither.
+///
+/// # Errors
+/// [`FundingError::PriceAndUnitsDisagree`].
+pub fn check_price(unit: Unit, line: &PricedLine) -> Result<(), FundingError> {
     let agree = match (unit, line.units) {
         (Unit::Eur, Some(units)) => units == line.price,
         (Unit::Eur, None) => false,

@@ -157,7 +157,7 @@ impl GrantRequest {
             .finish()
     }
 
-    /// Order: `wallet_closed`, `booked`; before both, the caller answers `already_granted`.
+    /// Order: `wallet_closed`, `booked`; before both, the caller, who sees the months, answers `already_granted`.
     ///
     /// # Errors
     /// [`Problem`]; [`Malformed::Units`] for a grant in another unit than the wallet's.

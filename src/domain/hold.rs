@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::account::{Account, WalletId};
-use super::funding::{FundingLine, LineKind, PricedLine, PurseName, Shortfall, fund};
+use super::funding::{FundingLine, LineKind, PricedLine, PurseName, Shortfall, check_price, fund};
 use super::money::{Amount, Unit};
 use super::operation::{HoldEntry, Operation, OperationId, OperationKind, Outcome};
 use super::request::{Malformed, Problem, RequestEncoder};
@@ -209,7 +209,8 @@ impl CaptureRequest {
     }
 
     /// The whole hold is free for the line; what the line does not use is held again unless this is the last part.
-    /// Order: `hold_not_open`, `hold_expired`, `insufficient_funds`, `approved`.
+    /// Order: `wallet_closed`, `hold_not_open`, `hold_expired`, `insufficient_funds`, `approved`. Whoever closes a wallet
+    /// captures what was delivered first.
     ///
     /// # Errors
     /// [`Problem`].
@@ -222,21 +223,25 @@ impl CaptureRequest {
     ) -> Result<Outcome, Problem> {
         let price = Amount::cents(self.price_cents)?;
         let units = self.units.map(|units| Amount::new(units, wallet.unit)).transpose()?;
-        if hold.is_spent() {
-            return Ok(Outcome::HoldNotOpen);
-        }
-        if hold.is_expired(now) {
-            return Ok(Outcome::HoldExpired);
-        }
-        let line = FundingLine::Priced(PricedLine {
+        let line = PricedLine {
             kind: self.kind,
             price,
             units,
             planned: true,
             from_savings: self.from_savings,
             hold: hold.by_purse(wallet.unit),
-        });
-        let lines = [line];
+        };
+        check_price(wallet.unit, &line)?;
+        if wallet.is_closed {
+            return Ok(Outcome::WalletClosed);
+        }
+        if hold.is_spent() {
+            return Ok(Outcome::HoldNotOpen);
+        }
+        if hold.is_expired(now) {
+            return Ok(Outcome::HoldExpired);
+        }
+        let lines = [FundingLine::Priced(line)];
         let funding = fund(wallet.unit, wallet.rules, wallet.free(), &lines, Shortfall::LeaveOut, None)?;
         let [line] = &lines;
         let reason = funding.left_out.first().map(|(_, reason)| *reason);

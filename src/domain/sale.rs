@@ -12,7 +12,9 @@
 //!    the sale is declined, with the first of these, only when no line remains (or one is missing of a `whole` sale),
 //! 8. `approved_in_part`, `approved`.
 //!
-//! Care and included lines are stopped by 1 to 5 only, and then staff register them by name.
+//! Care and included lines that the location's price list knows are stopped by 1 to 5 only, and then staff register them
+//! by name (or by a `whole` sale, which asks to be). A forward was delivered already: a block, an expiry or a close of its
+//! card's wallet comes too late for it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -314,7 +316,8 @@ impl<'a> Deal<'a> {
         let request = &self.item.request;
         let Some(wallet) = &self.wallet else { return Some(Outcome::CardUnknown) };
         let Payer::Card { counter, .. } = request.payer else {
-            return wallet.is_closed.then_some(Outcome::WalletClosed);
+            let closed = (wallet.is_closed && !request.is_forward()).then_some(Outcome::WalletClosed);
+            return closed.or_else(|| self.already_booked(state));
         };
         let Some(card) = &mut self.card else { return Some(Outcome::CardUnknown) };
         if !request.is_forward() {
@@ -338,7 +341,12 @@ impl<'a> Deal<'a> {
         }
         card.counters.mark(counter);
         self.operation.counter = Some(counter);
-        let attempt = request.instead_of().and_then(|attempt| state.known.get(&attempt));
+        self.already_booked(state)
+    }
+
+    /// Step 6.
+    fn already_booked(&self, state: &State) -> Option<Outcome> {
+        let attempt = self.item.request.instead_of().and_then(|attempt| state.known.get(&attempt));
         attempt.filter(|attempt| self.is_same_tap(attempt) && attempt.outcome.is_sold()).map(|_| Outcome::AlreadyBooked)
     }
 

@@ -17,6 +17,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -134,7 +135,10 @@ impl Authoriser {
     /// # Errors
     /// [`AuthoriseError`].
     pub async fn sell(&self, request: SaleRequest) -> Answer {
-        let item = self.prepare(request).await?;
+        let deadline = tokio::time::Instant::now() + self.settings.deadline;
+        // Nothing is queued yet: a caller that waited in vain may try again.
+        let prepared = tokio::time::timeout_at(deadline, self.prepare(request)).await;
+        let item = prepared.unwrap_or(Err(AuthoriseError::Unavailable))?;
         let lane = self.lane_of(&item);
         let (answer, answered) = oneshot::channel();
         match lane.try_send(Job { item, answer }) {
@@ -142,7 +146,7 @@ impl Authoriser {
             Err(mpsc::error::TrySendError::Full(_)) => return Err(AuthoriseError::Busy),
             Err(mpsc::error::TrySendError::Closed(_)) => return Err(AuthoriseError::Unavailable),
         }
-        match tokio::time::timeout(self.settings.deadline, answered).await {
+        match tokio::time::timeout_at(deadline, answered).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) | Err(_) => Err(AuthoriseError::OutcomeUnknown),
         }
@@ -391,12 +395,17 @@ async fn lock(conn: &mut AsyncPgConnection, items: &[SaleItem], batch: ledger::B
         let elsewhere: Vec<_> = elsewhere.into_iter().collect();
         state.book_dates.extend(wallets::book_dates(conn, &elsewhere, batch.booked_at).await?);
     }
-    lock_buffer(conn, items, &mut state).await?;
+    lock_buffer(conn, items, batch.booked_at.date_naive(), &mut state).await?;
     Ok(state)
 }
 
 /// Sales that may draw on the shared buffer run alone: the buffer's row is everybody's, and is locked last.
-async fn lock_buffer(conn: &mut AsyncPgConnection, items: &[SaleItem], state: &mut State) -> Result<(), BatchError> {
+async fn lock_buffer(
+    conn: &mut AsyncPgConnection,
+    items: &[SaleItem],
+    today: NaiveDate,
+    state: &mut State,
+) -> Result<(), BatchError> {
     let may_draw =
         |item: &&SaleItem| {
             let Some((wallet, _)) = item.wallet.and_then(|wallet| state.wallets.get(&wallet)) else { return false };
@@ -411,7 +420,7 @@ async fn lock_buffer(conn: &mut AsyncPgConnection, items: &[SaleItem], state: &m
         return Ok(());
     }
     let candidates: Vec<WalletId> = candidates.into_iter().collect();
-    let drawing = buffers::wallets_with_draws(conn, &candidates).await?;
+    let drawing = buffers::wallets_with_draws(conn, &candidates, today).await?;
     let Some(wallet) = drawing.first().and_then(|wallet| state.wallets.get(wallet)) else { return Ok(()) };
     if items.len() > 1 {
         return Err(BatchError::Alone);

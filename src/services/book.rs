@@ -10,6 +10,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use diesel_async::{AnsiTransactionManager, AsyncPgConnection, TransactionManager};
 
 use crate::db::connect::{ConnectError, Connection, Database};
+use crate::db::holds::Purpose;
 use crate::db::ledger::{self, Batch};
 use crate::db::{DbError, buffers, holds, wallets};
 use crate::domain::account::{Kind, WalletId};
@@ -242,7 +243,9 @@ async fn write(books: Books<'_>, batch: Batch) -> Result<Booked, BookError> {
     let (made, changed): (Vec<HoldEntry>, Vec<HoldEntry>) =
         operation.hold_entries.iter().cloned().partition(|entry| entry.hold == operation.id);
     if !made.is_empty() {
-        holds::insert(conn, operation.id, &made, hold_expires_at).await?;
+        let is_payout = operation.kind == OperationKind::PayoutRequest;
+        let purpose = if is_payout { Purpose::Payout } else { Purpose::Sale };
+        holds::insert(conn, operation.id, &made, purpose, hold_expires_at).await?;
     }
     holds::change(conn, &changed).await?;
     change_buffers(conn, std::slice::from_ref(&operation)).await?;

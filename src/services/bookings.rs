@@ -4,7 +4,7 @@ use diesel_async::AsyncPgConnection;
 
 use super::book::{BookError, Booking, Books, owner_of, referred_to, wallet_owner};
 use crate::db::{DbError, buffers};
-use crate::db::{cards, holds, ledger, payouts};
+use crate::db::{cards, holds, ledger, month_phases, payouts};
 use crate::domain::draw::DrawRequest;
 use crate::domain::exchange::{ExchangeBackRequest, ExchangeRequest};
 use crate::domain::grant::GrantRequest;
@@ -354,8 +354,11 @@ impl Booking for GrantRequest {
     async fn decide(&self, books: &mut Books<'_>) -> Result<Outcome, BookError> {
         let wallet = books.wallet()?.clone();
         let outcome = self.decide(&mut books.operation, &wallet)?;
-        if outcome.is_done() && !payouts::take_month(books.conn, wallet.id, self.month, self.id).await? {
+        if month_phases::is_granted(books.conn, wallet.id, self.month).await? {
             return Ok(Outcome::AlreadyGranted);
+        }
+        if outcome.is_done() {
+            month_phases::insert_grant(books.conn, wallet.id, self.month, self.id).await?;
         }
         Ok(outcome)
     }

@@ -1,8 +1,12 @@
-//! One file a verb: begin, lock, look the id up, decide in domain, write outcome and transfers, commit, answer.
+//! What the product does: begin, lock, look the id up, decide in domain, write outcome and transfers, commit, answer.
+//!
+//! Sales go through `authorise`, in batches; every other operation through `book`, one by one (`bookings` says what each
+//! loads).
 
 pub mod authorise;
 pub mod book;
 mod bookings;
 pub mod card_proof;
+pub mod expire_holds;
 pub mod price_cache;
 pub mod verify;

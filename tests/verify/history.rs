@@ -166,7 +166,9 @@ impl History {
         let (own, others): (Vec<_>, Vec<_>) =
             booked.operation.hold_entries.iter().cloned().partition(|entry| entry.hold == id);
         if !own.is_empty() {
-            holds::insert(&mut self.conn, id, &own, None).await.unwrap();
+            let is_payout = booked.operation.kind == OperationKind::PayoutRequest;
+            let purpose = if is_payout { holds::Purpose::Payout } else { holds::Purpose::Sale };
+            holds::insert(&mut self.conn, id, &own, purpose, None).await.unwrap();
         }
         holds::change(&mut self.conn, &others).await.unwrap();
         booked
@@ -190,7 +192,7 @@ impl History {
                 GrantRequest { id, wallet: row.id, month: month(), grant }.decide(operation, row)
             })
             .await;
-        assert!(payouts::take_month(&mut self.conn, wallet_id(1, wallet), month(), booked.operation.id).await.unwrap());
+        month_phases::insert_grant(&mut self.conn, wallet_id(1, wallet), month(), booked.operation.id).await.unwrap();
     }
 
     async fn grant_all(&mut self) {
