@@ -5,7 +5,9 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use pasje::db::connect::establish;
 
-use crate::program::{Scratch, Service, env_value, is_alive, is_root, pasje, psql, stderr, stdout};
+use crate::program::{
+    Scratch, Service, env_value, is_alive, is_root, pasje, postmaster, psql, send, stderr, stdout, wait_until,
+};
 
 #[test]
 fn a_service_starts_from_an_empty_folder_and_takes_its_database_along() {
@@ -199,4 +201,21 @@ fn a_command_gets_the_database_and_gives_its_status() {
     assert!(stderr(&absent).contains("cannot run no-such-program"), "{}", stderr(&absent));
     let usage = pasje(&scratch.data()).arg("no-such-command").output().unwrap();
     assert_eq!(usage.status.code(), Some(2));
+}
+
+#[test]
+fn a_command_hears_of_sigterm_and_its_database_stops() {
+    let scratch = Scratch::new();
+    let mut command = pasje(&scratch.data());
+    command.args(["database", "--", "sh", "-c", "echo $$ >\"$0\"; exec sleep 60"]);
+    let mut child = command.arg(scratch.0.join("pid")).spawn().unwrap();
+    let mut sleeper = 0;
+    wait_until("the command runs", || {
+        sleeper = fs::read_to_string(scratch.0.join("pid")).ok().and_then(|pid| pid.trim().parse().ok()).unwrap_or(0);
+        sleeper != 0
+    });
+    let server = postmaster(&scratch.data());
+    send("-TERM", &child.id().to_string());
+    assert_eq!(child.wait().unwrap().code(), Some(128 + 15));
+    assert!(!is_alive(sleeper) && !is_alive(server));
 }

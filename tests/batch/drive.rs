@@ -112,7 +112,7 @@ impl Ledger {
             let purses: Vec<_> = model.books.purses.range((owner, "")..(owner + 1, "")).collect();
             let client = self.world.wallets.get(&owner).map(|client| (client.unit, client.rules, client.buyer));
             panic!(
-                "seed {seed}: {difference}\nasked {ask:#?}\nexpected {expected:#?}\nsaid {said:#?}\n\
+                "seed {seed}: {difference}\nasked {ask:?}\nexpected {expected:#?}\nsaid {said:?}\n\
                  of {client:?}, whose purses are now {purses:?}"
             );
         }

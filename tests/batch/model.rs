@@ -172,7 +172,6 @@ pub struct Chip {
 
 #[derive(Clone, Debug)]
 pub struct Outgoing {
-    pub wallet: i64,
     pub cents: i128,
     pub status: &'static str,
     pub asked_by: Uuid,
@@ -277,7 +276,8 @@ impl<'a> Model<'a> {
     fn decide(&mut self, ask: &Ask, now: DateTime<Utc>) -> Verdict {
         let mut draft = match self.begin(ask) {
             Ok(draft) => draft,
-            Err(problem) => return Verdict::Problem(vec![problem]),
+            // which of two faults is named is not promised
+            Err(problem) => return Verdict::Problem(vec![problem, "malformed"]),
         };
         let ended = match ask {
             Ask::Sale(request) => self.sell(request, &mut draft, now),

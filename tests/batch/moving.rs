@@ -206,7 +206,6 @@ impl Model<'_> {
         self.afford(draft.owner, "credit_cents", cents)?;
         draft.hold(request.id.uuid(), "credit_cents", cents);
         let payout = Outgoing {
-            wallet: draft.owner,
             cents,
             status: "asked",
             asked_by: request.staff,

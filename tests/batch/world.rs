@@ -37,7 +37,6 @@ pub struct Counter {
 
 #[derive(Clone)]
 pub struct Client {
-    pub organisation: u16,
     /// Place in [`World::schemes`].
     pub scheme: usize,
     pub unit: &'static str,
@@ -123,7 +122,7 @@ impl World {
         let place = i64::try_from(self.wallets.len()).unwrap();
         let number = if place == 3 { 0xffff_ffff } else { 1 + place * 70_001 };
         let wallet = i64::from(organisation) << 32 | number;
-        self.wallets.insert(wallet, Client { organisation, scheme, unit, rules, buyer });
+        self.wallets.insert(wallet, Client { scheme, unit, rules, buyer });
         for _ in 0..=dice.below(3) {
             let limits = dice.chance(40);
             let card = Plastic {

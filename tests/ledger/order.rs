@@ -1,0 +1,147 @@
+//! The order in which a sale is decided: each case breaks two rules, and the earlier one must be the answer.
+
+use chrono::{Duration, Utc};
+use pasje::domain::operation::{IdError, Outcome};
+use pasje::domain::request::Problem;
+use pasje::domain::sale::{Payer, SaleMode, SaleRequest};
+use pasje::services::authorise::AuthoriseError;
+use uuid::Uuid;
+
+use crate::fixture::{COFFEE, Client, MEAL, Restaurant, SHOWER, WINE, WRONG_MAC, id_at};
+
+fn with_card(request: SaleRequest, card: Uuid, counter: u32, mac: [u8; 16]) -> SaleRequest {
+    SaleRequest { payer: Payer::Card { card, counter, mac }, ..request }
+}
+
+async fn outcome(restaurant: &Restaurant, request: &SaleRequest) -> Outcome {
+    restaurant.sell(request).await.operation.outcome
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_outcome_that_applies_is_the_answer() {
+    let restaurant = Restaurant::open().await;
+    let client = restaurant.client_with(1000, 0).await;
+    let unknown = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_dead_beef);
+    let tap = |price_list| SaleRequest { price_list, ..client.tap(&[(COFFEE, 1), (Uuid::nil(), 1)]) };
+
+    // An unknown card with a wrong MAC: the card comes first.
+    let request = with_card(tap(3), unknown, 1, WRONG_MAC);
+    assert_eq!(outcome(&restaurant, &request).await, Outcome::CardUnknown);
+
+    // Blocked and expired; expired and wallet closed; closed and wrong MAC.
+    restaurant.run("UPDATE card SET status = 2, expires_on = current_date - 1; UPDATE wallet SET status = 2").await;
+    let wrong = |client: Client, counter| with_card(client.tap(&[(COFFEE, 1)]), client.card, counter, WRONG_MAC);
+    assert_eq!(outcome(&restaurant, &wrong(client, 90)).await, Outcome::CardBlocked);
+    restaurant.run("UPDATE card SET status = 1").await;
+    assert_eq!(outcome(&restaurant, &wrong(client, 91)).await, Outcome::CardExpired);
+    restaurant.run("UPDATE card SET expires_on = current_date + 9").await;
+    assert_eq!(outcome(&restaurant, &wrong(client, 92)).await, Outcome::WalletClosed);
+    restaurant.run("UPDATE wallet SET status = 1").await;
+
+    // A wrong MAC with a used counter; a used counter with an unknown service.
+    let used = with_card(client.tap(&[(COFFEE, 1)]), client.card, 100, [0; 16]);
+    assert_eq!(outcome(&restaurant, &used).await, Outcome::Approved);
+    assert_eq!(outcome(&restaurant, &wrong(client, 100)).await, Outcome::CardMacWrong);
+    let again = |counter| with_card(tap(3), client.card, counter, [0; 16]);
+    assert_eq!(outcome(&restaurant, &again(100)).await, Outcome::CounterUsed);
+    assert_eq!(outcome(&restaurant, &again(99)).await, Outcome::CounterTooOld);
+
+    // No line remains: an unknown service, at an old price list, over a limit, without money.
+    restaurant.run("UPDATE card SET tap_limit_cents = 100").await;
+    let lines = [(Uuid::nil(), 1), (COFFEE, 1), (WINE, 1)];
+    let mut old = with_card(client.tap(&lines), client.card, 101, [0; 16]);
+    old.price_list = 1;
+    assert_eq!(outcome(&restaurant, &old).await, Outcome::ServiceUnknown);
+    let mut old = with_card(client.tap(&[(WINE, 1)]), client.card, 102, [0; 16]);
+    old.price_list = 1;
+    assert_eq!(outcome(&restaurant, &old).await, Outcome::PriceListOutOfDate);
+    let limited = with_card(client.tap(&[(WINE, 1)]), client.card, 103, [0; 16]);
+    assert_eq!(outcome(&restaurant, &limited).await, Outcome::OverLimit);
+    restaurant.run("UPDATE card SET tap_limit_cents = NULL").await;
+    let poor = with_card(client.tap(&[(WINE, 1)]), client.card, 104, [0; 16]);
+    assert_eq!(outcome(&restaurant, &poor).await, Outcome::InsufficientFunds);
+    let part = with_card(client.tap(&[(WINE, 1), (COFFEE, 1)]), client.card, 105, [0; 16]);
+    assert_eq!(outcome(&restaurant, &part).await, Outcome::ApprovedInPart);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_is_the_same_bytes_for_ever_and_an_id_is_used_once() {
+    let restaurant = Restaurant::open().await;
+    let client = restaurant.client_with(600, 0).await;
+    let approved = client.tap(&[(COFFEE, 1), (WINE, 2), (SHOWER, 1)]);
+    let declined = client.tap(&[(WINE, 1)]);
+    let first: Vec<Vec<u8>> = vec![
+        restaurant.sell(&approved).await.answer().to_bytes(),
+        restaurant.sell(&declined).await.answer().to_bytes(),
+    ];
+    // Money comes, the card is blocked, the price list changes: what was answered stays.
+    pasje::services::book::book(&restaurant.database, &client.top_up(100_000)).await.unwrap();
+    restaurant.run("UPDATE card SET status = 2").await;
+    let rows = restaurant.rows().await;
+    let fresh_service = crate::fixture::service(&restaurant.database);
+    for (request, first) in [&approved, &declined].into_iter().zip(&first) {
+        let again = fresh_service.sell(request.clone()).await.unwrap().answer().to_bytes();
+        assert_eq!(String::from_utf8(again).unwrap(), String::from_utf8(first.clone()).unwrap());
+    }
+    let other = SaleRequest { basket: crate::fixture::basket(&[(COFFEE, 2)]), ..approved.clone() };
+    let error = restaurant.authoriser.sell(other).await.unwrap_err();
+    assert!(matches!(error, AuthoriseError::Problem(Problem::IdReused)), "{error:?}");
+    assert_eq!(restaurant.rows().await, rows);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_counter_is_used_up_by_every_outcome_after_the_mac_and_by_none_before() {
+    let restaurant = Restaurant::open().await;
+    let client = restaurant.client_with(100, 0).await;
+    let at = |counter, mac| with_card(client.tap(&[(COFFEE, 1)]), client.card, counter, mac);
+    assert_eq!(outcome(&restaurant, &at(1, WRONG_MAC)).await, Outcome::CardMacWrong);
+    // Declined for money: the counter is gone.
+    assert_eq!(outcome(&restaurant, &at(1, [0; 16])).await, Outcome::InsufficientFunds);
+    assert_eq!(outcome(&restaurant, &at(1, [0; 16])).await, Outcome::CounterUsed);
+    assert_eq!(restaurant.number("SELECT last_counter FROM card").await, 1);
+    assert_eq!(restaurant.number("SELECT count(*) FROM ledger.operation WHERE counter IS NOT NULL").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_window_is_asked_after_existence() {
+    let restaurant = Restaurant::open().await;
+    let client = restaurant.client_with(1000, 0).await;
+    let at = |offset| SaleRequest { id: id_at(Utc::now() + offset), ..client.tap(&[(COFFEE, 1)]) };
+    for (offset, expected) in [
+        (-Duration::days(36), IdError::TooOld),
+        (-Duration::days(20_000), IdError::TooOld),
+        (Duration::minutes(6), IdError::TooNew),
+        (Duration::days(400_000), IdError::TooNew),
+    ] {
+        let error = restaurant.authoriser.sell(at(offset)).await.unwrap_err();
+        assert!(matches!(&error, AuthoriseError::Problem(Problem::Id(found)) if *found == expected), "{error:?}");
+    }
+    for offset in [-Duration::days(34), Duration::minutes(4)] {
+        assert_eq!(outcome(&restaurant, &at(offset)).await, Outcome::Approved);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn care_and_a_meal_are_never_refused() {
+    let restaurant = Restaurant::open().await;
+    let client = restaurant.client_with(0, 0).await;
+    restaurant.run("UPDATE card SET tap_limit_cents = 0, day_limit_cents = 0").await;
+    // No money, no limit left, an old price list, and things that are refused beside them.
+    let mut request = client.tap(&[(WINE, 1), (SHOWER, 1), (MEAL, 1), (COFFEE, 1)]);
+    request.price_list = 1;
+    let booked = restaurant.sell(&request).await;
+    assert_eq!(booked.operation.outcome, Outcome::ApprovedInPart);
+    let answer = booked.answer();
+    assert_eq!(answer.approved_cents, Some(1800 + 900));
+    assert_eq!(answer.left_out.iter().map(|left_out| left_out.line).collect::<Vec<_>>(), [0, 3]);
+    // Without a working card, by name: care and the meal only.
+    let mut request = client.tap(&[(WINE, 1), (SHOWER, 1), (MEAL, 1)]);
+    request.payer = Payer::ByName { wallet: client.wallet };
+    let booked = restaurant.sell(&request).await;
+    assert_eq!(booked.operation.outcome, Outcome::ApprovedInPart);
+    assert_eq!(booked.answer().left_out[0].reason, "card_needed");
+    // A vending machine asks for all or nothing.
+    let mut whole = client.tap(&[(MEAL, 1), (WINE, 1)]);
+    whole.mode = SaleMode::Whole;
+    assert_eq!(outcome(&restaurant, &whole).await, Outcome::OverLimit);
+}
