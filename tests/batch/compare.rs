@@ -58,10 +58,10 @@ const QUERIES: [&str; 13] = [
     "SELECT format('operation %s', id) AS name, format('%s %s of %s on %s%s', kind_name(kind), outcome(outcome), wallet,
          book_date, CASE WHEN request_hash IS NULL THEN ', a tombstone' END) AS value
      FROM ledger.operation",
-    "SELECT format('line %s %s', id, line) AS name, format('%s cents, %s units, %s', price_cents, coalesce(units, -1),
-         CASE WHEN left_out IS NULL THEN 'sold' ELSE 'left out' END) AS value
+    "SELECT format('line %s %s', id, line) AS name,
+         format('%s cents, %s units', price_cents, coalesce(units, -1)) AS value
      FROM ledger.operation JOIN ledger.line USING (id)
-     WHERE outcome(outcome) IN ('approved', 'approved_in_part') AND line.kind IS NOT NULL",
+     WHERE outcome(outcome) IN ('approved', 'approved_in_part') AND left_out IS NULL",
     "SELECT format('payout %s', id) AS name, format('%s cents %s by %s', amount_cents,
          (ARRAY['asked', 'approved', 'paid', 'withdrawn'])[status],
          (SELECT count(*) FROM payout_approval WHERE payout = payout.id)) AS value
@@ -179,10 +179,9 @@ pub fn of_model(model: &Model) -> Facts {
             }
         }
         if ["approved", "approved_in_part"].contains(&reply.outcome) {
-            for (line, sold) in entry.lines.iter().filter(|(_, sold)| sold.left_out != Some("service_unknown")) {
+            for (line, sold) in entry.lines.iter().filter(|(_, sold)| sold.left_out.is_none()) {
                 let (price, units) = (sold.price, sold.units.unwrap_or(-1));
-                let kept = if sold.left_out.is_some() { "left out" } else { "sold" };
-                fact(format!("line {id} {line}"), format!("{price} cents, {units} units, {kept}"));
+                fact(format!("line {id} {line}"), format!("{price} cents, {units} units"));
             }
         }
     }

@@ -320,8 +320,12 @@ impl<'a> Model<'a> {
             id
         };
         let (operation, owner) = match ask {
-            Ask::Sale(request) => ("sale", self.buyer_of(request)?),
-            Ask::Refund(request) => ("refund", entry(refer(request.sale.uuid()), &["sale", "capture"])?),
+            Ask::Sale(request) => ("sale", self.buyer_of(request)),
+            Ask::Refund(request) => {
+                // what no wallet paid, because its card was unknown, is no client's sale
+                let owner = entry(refer(request.sale.uuid()), &["sale", "capture"])?;
+                ("refund", known(owner)?)
+            }
             Ask::Void(request) => ("void", self.voided_wallet(request, refer(request.sale.uuid()))?),
             Ask::TopUp(request) => ("top_up", known(request.wallet.field())?),
             Ask::TopUpReversal(request) => ("top_up_reversal", entry(refer(request.top_up.uuid()), &["top_up"])?),

@@ -223,7 +223,7 @@ impl Model<'_> {
                 payout.status = "paid";
                 draft.leg(Leg::new("payable", till(from), "EUR", payout.cents));
             }
-            (PayoutStep::Paid { .. }, _) => return Err(Stop::Outcome("payout_not_approved")),
+            (PayoutStep::Paid { .. }, Some(_)) => return Err(Stop::Outcome("payout_not_approved")),
             (PayoutStep::Approve { staff }, Some(payout)) if payout.status == "asked" => {
                 if staff == payout.asked_by || !payout.approved_by.insert(staff) {
                     return Err(Stop::Outcome("same_person"));
@@ -240,6 +240,7 @@ impl Model<'_> {
                 let cents = payout.cents;
                 draft.hold(id, "credit_cents", -cents);
             }
+            // none: it was asked for and declined
             _ => return Err(Stop::Outcome("payout_not_open")),
         }
         Ok("booked")

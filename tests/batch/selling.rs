@@ -15,19 +15,14 @@ use crate::paying::{Item, Manner, Paid, Pots, counts_against_limits, disagrees, 
 const COUNTERS_REMEMBERED: u32 = 256;
 
 impl Model<'_> {
-    /// The card's wallet, or the client's by name; an unknown card's sale belongs to the organisation.
-    pub fn buyer_of(&self, request: &SaleRequest) -> Result<i64, &'static str> {
+    /// The card's wallet, or the client's by name; what no wallet of this organisation pays belongs to the organisation.
+    pub fn buyer_of(&self, request: &SaleRequest) -> i64 {
         let own = i64::from(request.terminal.organisation.number()) << 32;
-        let is_ours = |wallet: i64| wallet >> 32 == own >> 32;
-        match request.payer {
-            Payer::Card { card, .. } => {
-                Ok(self.world.cards.get(&card).map(|card| card.wallet).filter(|wallet| is_ours(*wallet)).unwrap_or(own))
-            }
-            Payer::ByName { wallet } => match wallet.field() {
-                wallet if self.world.wallets.contains_key(&wallet) && is_ours(wallet) => Ok(wallet),
-                _ => Err("unknown"),
-            },
-        }
+        let wallet = match request.payer {
+            Payer::Card { card, .. } => self.world.cards.get(&card).map(|card| card.wallet),
+            Payer::ByName { wallet } => Some(wallet.field()).filter(|id| self.world.wallets.contains_key(id)),
+        };
+        wallet.filter(|wallet| wallet >> 32 == own >> 32).unwrap_or(own)
     }
 
     pub fn sell(&mut self, request: &SaleRequest, draft: &mut Draft, now: DateTime<Utc>) -> Step<&'static str> {
@@ -43,6 +38,8 @@ impl Model<'_> {
         if let Payer::Card { card, counter, mac } = request.payer {
             self.card_may_pay(draft.owner, card, counter, mac, is_forward)?;
             draft.card = Some(card);
+        } else if !self.world.wallets.contains_key(&draft.owner) {
+            return Err(Stop::Outcome("card_unknown"));
         } else {
             self.is_open(draft.owner)?;
         }
@@ -70,6 +67,8 @@ impl Model<'_> {
         let limit = draft.card.filter(|_| !is_forward).and_then(|card| self.limit(card));
         let paid = pay(&self.client(draft.owner).rules, &self.pots(draft.owner), &items, manner, limit);
         if let Some(reason) = paid.declined {
+            // nothing was sold, so the attempt may still come
+            draft.tombstone = None;
             return Err(Stop::Outcome(reason));
         }
         for (number, (line, item)) in request.basket.lines().iter().zip(&items).enumerate() {
@@ -128,11 +127,18 @@ impl Model<'_> {
     fn price(&self, request: &SaleRequest, wallet: i64, line: &BasketLine, now: DateTime<Utc>) -> Item {
         let client = self.client(wallet);
         let list = self.world.lists.get(&(request.terminal.location, request.price_list));
-        let priced = list.and_then(|list| Some((list, list.prices.get(&(line.service, client.buyer))?)));
-        let Some((list, tag)) = priced else {
-            let (hold, barred) = (Pots::new(), Some("service_unknown"));
-            return Item { kind: "own", price: 0, units: None, planned: false, consented: false, hold, barred };
+        let nothing = |reason| Item {
+            kind: "own",
+            price: 0,
+            units: None,
+            planned: false,
+            consented: false,
+            hold: Pots::new(),
+            barred: Some(reason),
         };
+        // a version that this location never had tells no kind, so it stops every line
+        let Some(list) = list else { return nothing("price_list_out_of_date") };
+        let Some(tag) = list.prices.get(&(line.service, client.buyer)) else { return nothing("service_unknown") };
         let quantity = i128::from(line.quantity);
         let one = match client.unit {
             "EUR" => Some(tag.cents),
@@ -288,13 +294,20 @@ impl Model<'_> {
 
     /// The wallet of the sale, or of who would have paid it.
     pub fn voided_wallet(&self, request: &VoidRequest, sale: Uuid) -> Result<i64, &'static str> {
-        let known = match (self.entries.get(&sale), request.client) {
-            (Some(first), _) => Some(first.owner).filter(|_| first.reply.operation == "sale"),
-            (None, Client::Card(card)) => self.world.cards.get(&card).map(|card| card.wallet),
-            (None, Client::Wallet(wallet)) => Some(wallet.field()).filter(|id| self.world.wallets.contains_key(id)),
-        };
         let organisation = i64::from(request.terminal.organisation.number());
-        known.filter(|wallet| wallet >> 32 == organisation).ok_or("unknown")
+        let is_ours = |wallet: &i64| wallet >> 32 == organisation;
+        match (self.entries.get(&sale), request.client) {
+            (Some(first), _) => Some(first.owner).filter(|_| first.reply.operation == "sale").filter(is_ours),
+            // a card that is not known here has no wallet to lock; the sale is cancelled all the same
+            (None, Client::Card(card)) => {
+                let wallet = self.world.cards.get(&card).map(|card| card.wallet).filter(is_ours);
+                Some(wallet.unwrap_or(organisation << 32))
+            }
+            (None, Client::Wallet(wallet)) => {
+                Some(wallet.field()).filter(|id| self.world.wallets.contains_key(id)).filter(is_ours)
+            }
+        }
+        .ok_or("unknown")
     }
 
     pub fn void(&mut self, request: &VoidRequest, draft: &mut Draft, now: DateTime<Utc>) -> Step<&'static str> {
