@@ -214,3 +214,11 @@ pub async fn everything(ledger: &Ledger, model: &Model<'_>, seed: u64) {
     );
     eprintln!("  {} facts agree", database.len());
 }
+
+/// How many sales the greatest transaction booked.
+pub async fn sales_per_batch(ledger: &Ledger) -> i64 {
+    let query = "SELECT 'sales' AS name, max(count)::text AS value FROM (
+        SELECT count(*) FROM ledger.operation WHERE kind = 1 AND request_hash IS NOT NULL GROUP BY batch) AS batches";
+    let fact: Fact = diesel::sql_query(query).get_result(&mut ledger.test.superuser().await).await.unwrap();
+    fact.value.parse().unwrap()
+}

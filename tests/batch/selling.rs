@@ -248,7 +248,9 @@ impl Model<'_> {
 
     pub fn refund(&mut self, request: &RefundRequest, draft: &mut Draft) -> Step<&'static str> {
         let numbers: BTreeMap<u16, u32> = request.lines.iter().copied().collect();
-        if request.lines.is_empty() || request.lines.len() > 100 || numbers.len() != request.lines.len() {
+        // no sale has a line of more than a thousand
+        let possible = numbers.values().all(|now| *now <= 1000);
+        if request.lines.is_empty() || request.lines.len() > 100 || numbers.len() != request.lines.len() || !possible {
             return Err(Stop::Problem("malformed"));
         }
         if request.terminal.organisation.number() != u16::try_from(draft.owner >> 32).unwrap() {
