@@ -114,7 +114,8 @@ fn qualify(query: &str, name: &str) -> String {
     let mut out = String::new();
     let mut rest = query;
     while let Some(place) = rest.find(name) {
-        let is_word = !rest[..place].ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == '.');
+        let is_word =
+            !rest[..place].ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == '.');
         out.push_str(&rest[..place]);
         out.push_str(if is_word { "pg_temp." } else { "" });
         out.push_str(name);

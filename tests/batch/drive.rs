@@ -10,7 +10,7 @@ use pasje::db::connect::Database;
 use pasje::domain::operation::{Answer, Booked};
 use pasje::domain::request::Problem;
 use pasje::domain::sale::{Payer, SaleRequest};
-use pasje::services::authorise::{Authoriser, AuthoriseError, Settings};
+use pasje::services::authorise::{AuthoriseError, Authoriser, Settings};
 use pasje::services::book::{BookError, book};
 use pasje::services::card_proof::CardProof;
 use uuid::Uuid;

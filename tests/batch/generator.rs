@@ -17,7 +17,7 @@ use pasje::domain::payout::{PayoutRequest, PayoutStep, PayoutStepRequest};
 use pasje::domain::refund::{Client, RefundRequest, VoidRequest};
 use pasje::domain::sale::{Basket, BasketLine, Payer, SaleMode, SaleRequest, Terminal};
 use pasje::domain::saving::{CloseRequest, Fate};
-use pasje::domain::top_up::{Till, TopUpReversalRequest, TopUpRequest};
+use pasje::domain::top_up::{Till, TopUpRequest, TopUpReversalRequest};
 use uuid::Uuid;
 
 use crate::model::{Ask, Model, WRONG_MAC};
@@ -142,7 +142,8 @@ impl<'a> Generator<'a> {
 
     fn fresh(&mut self) -> OperationId {
         self.now += Duration::milliseconds(1);
-        let made = if self.dice.chance(3) { self.now - Duration::hours(self.dice.between(1, 34 * 24)) } else { self.now };
+        let made =
+            if self.dice.chance(3) { self.now - Duration::hours(self.dice.between(1, 34 * 24)) } else { self.now };
         self.id_of(made)
     }
 
@@ -236,7 +237,11 @@ impl<'a> Generator<'a> {
         let terminal = self.terminal(if away { 3 - (wallet >> 32) } else { wallet >> 32 });
         let forward = self.dice.chance(18);
         let by_name = self.dice.chance(8);
-        let payer = if by_name { Payer::ByName { wallet: self.some_wallet_of(wallet) } } else { self.tap(model, wallet, forward) };
+        let payer = if by_name {
+            Payer::ByName { wallet: self.some_wallet_of(wallet) }
+        } else {
+            self.tap(model, wallet, forward)
+        };
         let mode = match self.dice.below(100) {
             _ if forward && by_name && std::env::var("PASJE_SKIP").is_ok() => SaleMode::Forward { instead_of: None },
             _ if forward => SaleMode::Forward { instead_of: self.attempt(model, wallet) },
@@ -286,8 +291,13 @@ impl<'a> Generator<'a> {
 
     /// So much in every shared buffer that it runs short for nobody.
     pub fn plentiful_buffers(&mut self) -> Vec<Ask> {
-        let wallets: Vec<(i64, &str)> =
-            self.world.wallets.iter().filter(|(_, client)| client.buyer == 1).map(|(id, client)| (*id, client.unit)).collect();
+        let wallets: Vec<(i64, &str)> = self
+            .world
+            .wallets
+            .iter()
+            .filter(|(_, client)| client.buyer == 1)
+            .map(|(id, client)| (*id, client.unit))
+            .collect();
         let far_off = chrono::NaiveDate::from_ymd_opt(2030, 1, 1).unwrap();
         let grant = |(wallet, unit): (i64, &str), id| {
             let unit = Unit::from_name(unit).unwrap();
@@ -427,7 +437,11 @@ impl<'a> Generator<'a> {
         match self.dice.below(5) {
             0 => Ask::TopUp(TopUpRequest { id, wallet, cents: self.dice.between(1, 900), from: Till::Cash }),
             1 => Ask::Payout(PayoutRequest { id, wallet, cents: self.dice.between(1, 900), staff: self.staff() }),
-            2 => Ask::Release(ReleaseRequest { id, hold: self.reference(|ask| matches!(ask, Ask::Hold(_))), expired: false }),
+            2 => Ask::Release(ReleaseRequest {
+                id,
+                hold: self.reference(|ask| matches!(ask, Ask::Hold(_))),
+                expired: false,
+            }),
             _ => match self.sale(model) {
                 Ask::Sale(request) => Ask::Sale(SaleRequest { id, ..request }),
                 other => other,
@@ -477,7 +491,8 @@ impl<'a> Generator<'a> {
             entries.get(&ask.id()).is_some_and(|entry| entry.ask.is_some() && entry.reply.approved_cents.is_some())
         };
         let (id, any) = (self.id(), self.dice.chance(15));
-        let sale = self.reference(|ask| if any { matches!(ask, Ask::Sale(_) | Ask::Capture(_)) } else { was_sold(ask) });
+        let sale =
+            self.reference(|ask| if any { matches!(ask, Ask::Sale(_) | Ask::Capture(_)) } else { was_sold(ask) });
         let entry = model.entries.get(&sale.uuid());
         let organisation = entry.map_or(1, |entry| entry.owner >> 32);
         let away = self.dice.chance(1);
@@ -638,7 +653,12 @@ impl<'a> Generator<'a> {
             (part(3000), part(2000), part(2500), part(1500), part(9000));
         // a month is granted once: mostly the next one, sometimes one that has been
         let next = self.months.entry(wallet).or_default();
-        let month = if self.dice.chance(85) { *next += 1; *next } else { *next };
+        let month = if self.dice.chance(85) {
+            *next += 1;
+            *next
+        } else {
+            *next
+        };
         let january = chrono::NaiveDate::from_ymd_opt(2026, 1, 1).unwrap();
         let mut month = january.checked_add_months(Months::new(month)).unwrap();
         if absurd && self.dice.chance(20) {

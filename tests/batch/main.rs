@@ -63,7 +63,7 @@ const BEFORE: usize = 400;
 #[tokio::test]
 async fn a_batch_decides_as_its_requests_one_by_one() {
     // sales that may draw on a shared buffer run alone: with draws that is what is tested, without them the batches
-    for (seed, draws) in seeds().into_iter().flat_map(|seed| [(seed, false), (seed, true)]) {
+    for (seed, draws) in seeds().into_iter().take(2).flat_map(|seed| [(seed, false), (seed, true)]) {
         eprintln!("seed {seed}, {} draws", if draws { "with" } else { "without" });
         let together = drive::Ledger::new(&mut Dice::new(seed)).await;
         let apart = drive::Ledger::new(&mut Dice::new(seed)).await;

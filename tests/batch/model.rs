@@ -14,7 +14,7 @@ use pasje::domain::payout::{PayoutRequest, PayoutStepRequest};
 use pasje::domain::refund::{RefundRequest, VoidRequest};
 use pasje::domain::sale::{Payer, SaleRequest};
 use pasje::domain::saving::CloseRequest;
-use pasje::domain::top_up::{TopUpReversalRequest, TopUpRequest};
+use pasje::domain::top_up::{TopUpRequest, TopUpReversalRequest};
 use uuid::Uuid;
 
 use crate::world::{Client, World};
@@ -258,7 +258,11 @@ impl<'a> Model<'a> {
                 Some(first) => first.asks_the_same(ask),
             };
             // another request that names nothing known may be refused for either
-            return if same { Verdict::Again } else { Verdict::Problem(vec!["id_reused", "unknown", "malformed", "id"]) };
+            return if same {
+                Verdict::Again
+            } else {
+                Verdict::Problem(vec!["id_reused", "unknown", "malformed", "id"])
+            };
         }
         let millis = i64::try_from(ask.id().as_u128() >> 80).unwrap();
         let made = DateTime::<Utc>::from_timestamp_millis(millis).unwrap_or(DateTime::<Utc>::MAX_UTC);
@@ -333,10 +337,9 @@ impl<'a> Model<'a> {
             Ask::ExchangeBack(request) => ("exchange_back", entry(refer(request.exchange.uuid()), &["exchange"])?),
             Ask::Hold(request) => ("hold", known(request.wallet.field())?),
             Ask::Capture(request) => ("capture", entry(refer(request.hold.uuid()), &["hold"])?),
-            Ask::Release(request) => (
-                if request.expired { "expire" } else { "release" },
-                entry(refer(request.hold.uuid()), &["hold"])?,
-            ),
+            Ask::Release(request) => {
+                (if request.expired { "expire" } else { "release" }, entry(refer(request.hold.uuid()), &["hold"])?)
+            }
             Ask::Grant(request) => ("grant", known(request.wallet.field())?),
             Ask::Close(request) => (
                 if matches!(request.fate, pasje::domain::saving::Fate::Save) { "save" } else { "lapse" },
@@ -443,9 +446,7 @@ impl<'a> Model<'a> {
     /// What entries that refer to `id` with this operation did, those that were booked.
     pub fn booked_after(&self, id: Uuid, operation: &str) -> impl Iterator<Item = &Entry> {
         self.entries.values().filter(move |entry| {
-            entry.reply.reference == Some(id)
-                && entry.reply.operation == operation
-                && entry.reply.outcome == "booked"
+            entry.reply.reference == Some(id) && entry.reply.operation == operation && entry.reply.outcome == "booked"
         })
     }
 }

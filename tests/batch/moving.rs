@@ -8,7 +8,7 @@ use pasje::domain::grant::GrantRequest;
 use pasje::domain::hold::{HoldRequest, ReleaseRequest};
 use pasje::domain::payout::{PayoutRequest, PayoutStep, PayoutStepRequest};
 use pasje::domain::saving::{CloseRequest, Fate};
-use pasje::domain::top_up::{Till, TopUpReversalRequest, TopUpRequest};
+use pasje::domain::top_up::{Till, TopUpRequest, TopUpReversalRequest};
 
 use crate::model::{Ask, Draft, GREATEST, Leg, Model, Outgoing, Permission, Reservation, Step, Stop, asked};
 use crate::paying::{price_of, returned, units_of};
@@ -82,7 +82,8 @@ impl Model<'_> {
         if first.reply.outcome != "booked" {
             return Err(Stop::Outcome("not_approved"));
         }
-        let of = |unit: &str| first.reply.legs.iter().filter(|leg| leg.unit == unit).map(|leg| leg.amount).sum::<i128>();
+        let of =
+            |unit: &str| first.reply.legs.iter().filter(|leg| leg.unit == unit).map(|leg| leg.amount).sum::<i128>();
         let (bought, price) = (of("PNT"), of("EUR"));
         let earlier: i128 = self
             .booked_after(request.exchange.uuid(), "exchange_back")
@@ -118,8 +119,7 @@ impl Model<'_> {
         for (purse, amount) in left {
             draft.hold(request.id.uuid(), purse, amount);
         }
-        let reservation =
-            Reservation { wallet: draft.owner, left: Default::default(), expires_at: request.expires_at };
+        let reservation = Reservation { wallet: draft.owner, left: Default::default(), expires_at: request.expires_at };
         self.books.holds.insert(request.id.uuid(), reservation);
         Ok("booked")
     }
@@ -205,12 +205,7 @@ impl Model<'_> {
         let cents = asked(request.cents)?;
         self.afford(draft.owner, "credit_cents", cents)?;
         draft.hold(request.id.uuid(), "credit_cents", cents);
-        let payout = Outgoing {
-            cents,
-            status: "asked",
-            asked_by: request.staff,
-            approved_by: Default::default(),
-        };
+        let payout = Outgoing { cents, status: "asked", asked_by: request.staff, approved_by: Default::default() };
         self.books.payouts.insert(request.id.uuid(), payout);
         Ok("booked")
     }
@@ -252,8 +247,7 @@ impl Model<'_> {
             return Err(Stop::Problem("malformed"));
         }
         self.is_open(draft.owner)?;
-        let permission =
-            Permission { wallet: draft.owner, amount, used: 0, from: request.from, until: request.until };
+        let permission = Permission { wallet: draft.owner, amount, used: 0, from: request.from, until: request.until };
         self.books.permissions.insert(request.id.uuid(), permission);
         Ok("booked")
     }

@@ -79,7 +79,7 @@ impl Model<'_> {
             }
             self.write_line(draft, number, i128::from(line.quantity), item, &paid);
         }
-        self.use_permissions(draft, now);
+        self.use_permissions(draft);
         Ok(if paid.left_out.is_empty() { "approved" } else { "approved_in_part" })
     }
 
@@ -179,7 +179,7 @@ impl Model<'_> {
             .into_iter()
             .map(|purse| (purse, self.free(wallet, purse)))
             .collect();
-        let permitted: i128 = self.open_permissions(wallet).map(|(_, left)| left).sum();
+        let permitted: i128 = self.open_permissions(wallet).iter().map(|(_, left)| left).sum();
         pots.insert("buffer", permitted.min(self.buffer(wallet)));
         pots
     }
@@ -189,20 +189,22 @@ impl Model<'_> {
         *self.books.accounts.get(&(organisation, self.client(wallet).unit, "buffer")).unwrap_or(&0)
     }
 
-    /// Draws on the shared buffer that are open today, oldest first, with what is left of each.
-    fn open_permissions(&self, wallet: i64) -> impl Iterator<Item = (Uuid, i128)> {
+    /// Draws on the shared buffer that are open today, the one that began first first, with what is left of each.
+    fn open_permissions(&self, wallet: i64) -> Vec<(Uuid, i128)> {
         let today = self.today(wallet);
-        self.books
+        let mut open: Vec<_> = self
+            .books
             .permissions
             .iter()
-            .filter(move |(_, one)| one.wallet == wallet && one.from <= today && today <= one.until)
-            .map(|(id, one)| (*id, one.amount - one.used))
+            .filter(|(_, one)| one.wallet == wallet && one.from <= today && today <= one.until)
+            .collect();
+        open.sort_by_key(|(id, one)| (one.from, **id));
+        open.into_iter().map(|(id, one)| (*id, one.amount - one.used)).collect()
     }
 
-    fn use_permissions(&mut self, draft: &Draft, _now: DateTime<Utc>) {
+    fn use_permissions(&mut self, draft: &Draft) {
         let mut taken: i128 = draft.reply.legs.iter().filter(|leg| leg.from == "buffer").map(|leg| leg.amount).sum();
-        let open: Vec<(Uuid, i128)> = self.open_permissions(draft.owner).collect();
-        for (id, left) in open {
+        for (id, left) in self.open_permissions(draft.owner) {
             let used = taken.min(left);
             self.books.permissions.get_mut(&id).unwrap().used += used;
             taken -= used;
@@ -300,14 +302,15 @@ impl Model<'_> {
         let is_ours = |wallet: &i64| wallet >> 32 == organisation;
         match (self.entries.get(&sale), request.client) {
             (Some(first), _) => Some(first.owner).filter(|_| first.reply.operation == "sale").filter(is_ours),
-            // a card that is not known here has no wallet to lock; the sale is cancelled all the same
+            // a client who is not known here has no wallet to lock; the sale is cancelled all the same
             (None, Client::Card(card)) => {
                 let wallet = self.world.cards.get(&card).map(|card| card.wallet).filter(is_ours);
                 Some(wallet.unwrap_or(organisation << 32))
             }
-            (None, Client::Wallet(wallet)) => {
-                Some(wallet.field()).filter(|id| self.world.wallets.contains_key(id)).filter(is_ours)
+            (None, Client::Wallet(wallet)) if is_ours(&wallet.field()) => {
+                Some(wallet.field()).filter(|id| self.world.wallets.contains_key(id))
             }
+            (None, Client::Wallet(_)) => Some(organisation << 32),
         }
         .ok_or("unknown")
     }
@@ -385,8 +388,7 @@ impl Model<'_> {
             return Err(Stop::Outcome("insufficient_funds"));
         }
         for (purse, left) in &item.hold {
-            let taken: i128 =
-                paid.shares.iter().filter(|share| share.purse == *purse).map(|share| share.amount).sum();
+            let taken: i128 = paid.shares.iter().filter(|share| share.purse == *purse).map(|share| share.amount).sum();
             let given_back = if request.is_last { *left } else { taken.min(*left) };
             draft.hold(request.hold.uuid(), purse, -given_back);
         }
