@@ -24,6 +24,7 @@ pub struct Arguments {
 
 pub async fn run(arguments: Arguments) -> Result<(), Failure> {
     let mut server = Server::from_environment().await?;
+    println!("pid {}", std::process::id());
     seed::seed(&mut server, arguments.clients).await?;
     let authoriser = Arc::new(Authoriser::start(server.database.clone(), Arc::new(StubCardMac), Settings::default()));
     let tasks: Vec<_> = (1..=arguments.clients)

@@ -1,6 +1,8 @@
 DROP FUNCTION ledger.month_floor(date);
 DROP FUNCTION ledger.flow_allows(bigint, bigint, bigint);
 DROP FUNCTION ledger.account_is_valid(bigint);
+DROP FUNCTION ledger.valid_pairs();
+DROP FUNCTION ledger.valid_units();
 DROP FUNCTION ledger.account(bigint, bigint, bigint, bigint);
 DROP FUNCTION ledger.kind_of(bigint);
 DROP FUNCTION ledger.unit_of(bigint);

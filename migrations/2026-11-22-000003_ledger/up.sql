@@ -79,13 +79,26 @@ CREATE TABLE ledger.transfer (
     batch bigint NOT NULL,
     PRIMARY KEY (id, leg),
     CONSTRAINT transfer_amount CHECK (amount > 0),
-    CONSTRAINT transfer_accounts CHECK (ledger.account_is_valid(debit) AND ledger.account_is_valid(credit)),
-    CONSTRAINT transfer_flow CHECK (ledger.flow_allows(flow, debit & 255, credit & 255)),
     CONSTRAINT transfer_one_organisation CHECK (debit >> 48 = credit >> 48),
     CONSTRAINT transfer_one_unit CHECK ((debit >> 8) & 255 = (credit >> 8) & 255),
     CONSTRAINT transfer_one_wallet CHECK (
         (debit >> 16) & 4294967295 = 0 OR (credit >> 16) & 4294967295 = 0 OR debit >> 16 = credit >> 16)
 ) PARTITION BY RANGE (id);
+
+-- What ledger.account_is_valid and ledger.flow_allows say, with their constants in place: see the first migration.
+DO $$
+BEGIN
+    EXECUTE format('ALTER TABLE ledger.transfer
+        ADD CONSTRAINT transfer_accounts CHECK (
+            debit >> 48 > 0 AND credit >> 48 > 0
+            AND ((debit & 255) BETWEEN 1 AND 4) = (((debit >> 16) & 4294967295) <> 0)
+            AND ((credit & 255) BETWEEN 1 AND 4) = (((credit >> 16) & 4294967295) <> 0)
+            AND (debit & 65535) = ANY (%1$L::bigint[]) AND (credit & 65535) = ANY (%1$L::bigint[])),
+        ADD CONSTRAINT transfer_flow CHECK (
+            ((flow::bigint << 16) | ((debit & 255) << 8) | (credit & 255)) = ANY (%2$L::bigint[]))',
+        ledger.valid_units(), ledger.valid_pairs());
+END
+$$;
 
 -- What an operation set aside (+) or gave back (-) on an account: a hold moves no money, so it is no transfer.
 CREATE TABLE ledger.hold_entry (

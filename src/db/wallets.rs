@@ -1,5 +1,7 @@
 //! Wallet rows: the lock of everything that happens to a client's money.
 
+use std::collections::{BTreeSet, HashMap};
+
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::sql_types::{BigInt, Bool, Date, Integer, SmallInt};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -12,16 +14,14 @@ use crate::domain::money::{Amount, Unit};
 use crate::domain::wallet::{Buyer, Purse, Wallet};
 
 type PurseSql = (BigInt, BigInt);
-type WalletSql = (
-    (BigInt, SmallInt, SmallInt, Bool, Bool, SmallInt, SmallInt, SmallInt, Date),
-    (PurseSql, PurseSql, PurseSql, PurseSql, PurseSql),
-);
+type WalletSql = ((BigInt, Integer, SmallInt, SmallInt, SmallInt), (PurseSql, PurseSql, PurseSql, PurseSql, PurseSql));
 type PurseRow = (i64, i64);
-type WalletRow =
-    ((i64, i16, i16, bool, bool, i16, i16, i16, NaiveDate), (PurseRow, PurseRow, PurseRow, PurseRow, PurseRow));
+type WalletRow = ((i64, i32, i16, i16, i16), (PurseRow, PurseRow, PurseRow, PurseRow, PurseRow));
 
 /// Locks wallets in number order and reads them, each with its organisation's book date at `now`.
 /// Wallets that do not exist are missing from the answer.
+///
+/// Schemes and time zones are read by statements of their own: a join would be made anew for each wallet of a batch.
 ///
 /// # Errors
 /// [`DbError`].
@@ -30,44 +30,71 @@ pub async fn lock(
     ids: &[WalletId],
     now: DateTime<Utc>,
 ) -> Result<Vec<(Wallet, NaiveDate)>, DbError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     let query: Statement<WalletSql> = statement(
-        "SELECT w.id, w.unit, s.unplanned, s.extras_from_budget, s.extras_from_savings, s.care_from_savings, w.buyer, \
-         w.status, (? AT TIME ZONE o.time_zone)::date, \
-         w.budget, w.budget_held, w.reserve, w.reserve_held, w.savings, w.savings_held, w.credit, w.credit_held, \
-         w.credit_cents, w.credit_cents_held \
-         FROM wallet AS w JOIN scheme AS s ON s.id = w.scheme JOIN organisation AS o ON o.id = (w.id >> 32)::integer \
-         WHERE w.id = ANY(?) ORDER BY w.id FOR UPDATE OF w",
+        "SELECT id, scheme, unit, buyer, status, budget, budget_held, reserve, reserve_held, savings, savings_held, \
+         credit, credit_held, credit_cents, credit_cents_held \
+         FROM wallet WHERE id = ANY(?) ORDER BY id FOR UPDATE",
     )
-    .bind(now)
     .bind(ids.iter().map(|id| id.field()).collect::<Vec<_>>());
-    query.load::<WalletRow>(conn).await?.into_iter().map(read).collect()
+    let rows = query.load::<WalletRow>(conn).await?;
+    let schemes: BTreeSet<i32> = rows.iter().map(|((_, scheme, ..), _)| *scheme).collect();
+    let schemes = rules(conn, &schemes.into_iter().collect::<Vec<_>>()).await?;
+    let organisations: BTreeSet<OrganisationId> = ids.iter().map(|id| id.organisation()).collect();
+    let dates = book_dates(conn, &organisations.into_iter().collect::<Vec<_>>(), now).await?;
+    rows.into_iter()
+        .map(|row| {
+            let rules = schemes.get(&row.0.1).ok_or_else(|| corrupt("wallet.scheme"))?;
+            let wallet = read(row, *rules)?;
+            let book_date = dates.get(&wallet.id.organisation()).ok_or_else(|| corrupt("wallet.id"))?;
+            Ok((wallet, *book_date))
+        })
+        .collect()
 }
 
-fn read(row: WalletRow) -> Result<(Wallet, NaiveDate), DbError> {
-    let ((id, unit, unplanned, from_budget, from_savings, care, buyer, status, book_date), purses) = row;
+/// What schemes say about who pays.
+async fn rules(conn: &mut AsyncPgConnection, schemes: &[i32]) -> Result<HashMap<i32, Rules>, DbError> {
+    let query: Statement<(Integer, SmallInt, Bool, Bool, SmallInt)> = statement(
+        "SELECT id, unplanned, extras_from_budget, extras_from_savings, care_from_savings FROM scheme \
+         WHERE id = ANY(?)",
+    )
+    .bind(schemes.to_vec());
+    let rows = query.load::<(i32, i16, bool, bool, i16)>(conn).await?;
+    rows.into_iter()
+        .map(|(id, unplanned, extras_from_budget, extras_from_savings, care)| {
+            let rules = Rules {
+                unplanned: match unplanned {
+                    1 => Unplanned::Personal,
+                    2 => Unplanned::Collective,
+                    _ => return Err(corrupt("scheme.unplanned")),
+                },
+                extras_from_budget,
+                extras_from_savings,
+                care_from_savings: match care {
+                    0 => CareFromSavings::Never,
+                    1 => CareFromSavings::Consented,
+                    2 => CareFromSavings::Always,
+                    _ => return Err(corrupt("scheme.care_from_savings")),
+                },
+            };
+            Ok((id, rules))
+        })
+        .collect()
+}
+
+fn read(row: WalletRow, rules: Rules) -> Result<Wallet, DbError> {
+    let ((id, _, unit, buyer, status), purses) = row;
     let unit = Unit::from_code(unit.into()).ok_or_else(|| corrupt("wallet.unit"))?;
     let purse = |(balance, held): PurseRow, unit: Unit| {
         let amount = |minor| Amount::new(minor, unit).map_err(|_| corrupt("wallet.purse"));
         Ok::<_, DbError>(Purse { balance: amount(balance)?, held: amount(held)? })
     };
-    let wallet = Wallet {
+    Ok(Wallet {
         id: WalletId::from_field(id).ok_or_else(|| corrupt("wallet.id"))?,
         unit,
-        rules: Rules {
-            unplanned: match unplanned {
-                1 => Unplanned::Personal,
-                2 => Unplanned::Collective,
-                _ => return Err(corrupt("scheme.unplanned")),
-            },
-            extras_from_budget: from_budget,
-            extras_from_savings: from_savings,
-            care_from_savings: match care {
-                0 => CareFromSavings::Never,
-                1 => CareFromSavings::Consented,
-                2 => CareFromSavings::Always,
-                _ => return Err(corrupt("scheme.care_from_savings")),
-            },
-        },
+        rules,
         buyer: Buyer::from_code(buyer.into()).ok_or_else(|| corrupt("wallet.buyer"))?,
         is_closed: status != 1,
         purses: [
@@ -77,8 +104,7 @@ fn read(row: WalletRow) -> Result<(Wallet, NaiveDate), DbError> {
             purse(purses.3, unit)?,
             purse(purses.4, Unit::Eur)?,
         ],
-    };
-    Ok((wallet, book_date))
+    })
 }
 
 /// Writes the purses of wallets that are locked.
@@ -106,7 +132,7 @@ pub async fn update(conn: &mut AsyncPgConnection, wallets: &[&Wallet]) -> Result
     if updated == wallets.len() { Ok(()) } else { Err(corrupt("wallet: a locked row was not there to update")) }
 }
 
-/// An organisation's book date at `now`; none if there is no such organisation.
+/// Organisations' book dates at `now`; those that do not exist are missing from the answer.
 ///
 /// # Errors
 /// [`DbError`].
@@ -114,7 +140,7 @@ pub async fn book_dates(
     conn: &mut AsyncPgConnection,
     organisations: &[OrganisationId],
     now: DateTime<Utc>,
-) -> Result<Vec<(OrganisationId, NaiveDate)>, DbError> {
+) -> Result<HashMap<OrganisationId, NaiveDate>, DbError> {
     let query: Statement<(Integer, Date)> =
         statement("SELECT id, (? AT TIME ZONE time_zone)::date FROM organisation WHERE id = ANY(?)")
             .bind(now)

@@ -6,55 +6,26 @@
 //! (Amsta, Archipel, ZZG) and Wlz 3.1.1.
 
 use super::account::Kind;
+use super::codes::stored_codes;
 use super::money::{Amount, AmountError, Unit};
 
-/// What a service is *for this buyer*; says who may fund it. The number is stored; lines are paid in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum LineKind {
-    /// Insured Wlz care.
-    Care = 1,
-    /// What the Wlz package contains for this buyer.
-    Included = 2,
-    /// Other day activities.
-    Activity = 3,
-    /// Voluntary facility services.
-    Extra = 4,
-    /// Never public money.
-    Own = 5,
+stored_codes! {
+    /// What a service is *for this buyer*; says who may fund it. Lines are paid in this order.
+    LineKind {
+        /// Insured Wlz care.
+        Care = 1 "care",
+        /// What the Wlz package contains for this buyer.
+        Included = 2 "included",
+        /// Other day activities.
+        Activity = 3 "activity",
+        /// Voluntary facility services.
+        Extra = 4 "extra",
+        /// Never public money.
+        Own = 5 "own",
+    }
 }
 
 impl LineKind {
-    /// All kinds, in the order in which lines are paid.
-    pub const ALL: [LineKind; 5] =
-        [LineKind::Care, LineKind::Included, LineKind::Activity, LineKind::Extra, LineKind::Own];
-
-    /// The code as stored.
-    pub const fn code(self) -> u8 {
-        self as u8
-    }
-
-    /// The kind with this code.
-    pub fn from_code(code: i64) -> Option<LineKind> {
-        LineKind::ALL.into_iter().find(|kind| i64::from(kind.code()) == code)
-    }
-
-    /// The glossary's word.
-    pub const fn name(self) -> &'static str {
-        match self {
-            LineKind::Care => "care",
-            LineKind::Included => "included",
-            LineKind::Activity => "activity",
-            LineKind::Extra => "extra",
-            LineKind::Own => "own",
-        }
-    }
-
-    /// The kind with this name.
-    pub fn from_name(name: &str) -> Option<LineKind> {
-        LineKind::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-
     /// Care and a meal are never refused; limits do not count them.
     pub const fn is_never_refused(self) -> bool {
         matches!(self, LineKind::Care | LineKind::Included)
@@ -191,48 +162,15 @@ pub struct PricedLine {
     pub hold: Vec<(PurseName, Amount)>,
 }
 
-/// Why a line takes nothing. In the order in which it is decided; the number is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-#[allow(missing_docs)]
-pub enum LeftOut {
-    ServiceUnknown = 1,
-    PriceListOutOfDate = 2,
-    /// Without a working card staff register care and included lines only.
-    CardNeeded = 3,
-    OverLimit = 4,
-    InsufficientFunds = 5,
-}
-
-impl LeftOut {
-    /// All reasons, in order.
-    pub const ALL: [LeftOut; 5] = [
-        LeftOut::ServiceUnknown,
-        LeftOut::PriceListOutOfDate,
-        LeftOut::CardNeeded,
-        LeftOut::OverLimit,
-        LeftOut::InsufficientFunds,
-    ];
-
-    /// The code as stored.
-    pub const fn code(self) -> u8 {
-        self as u8
-    }
-
-    /// The reason with this code.
-    pub fn from_code(code: i64) -> Option<LeftOut> {
-        LeftOut::ALL.into_iter().find(|reason| i64::from(reason.code()) == code)
-    }
-
-    /// As in answers.
-    pub const fn name(self) -> &'static str {
-        match self {
-            LeftOut::ServiceUnknown => "service_unknown",
-            LeftOut::PriceListOutOfDate => "price_list_out_of_date",
-            LeftOut::CardNeeded => "card_needed",
-            LeftOut::OverLimit => "over_limit",
-            LeftOut::InsufficientFunds => "insufficient_funds",
-        }
+stored_codes! {
+    /// Why a line takes nothing. In the order in which it is decided.
+    LeftOut {
+        ServiceUnknown = 1 "service_unknown",
+        PriceListOutOfDate = 2 "price_list_out_of_date",
+        /// Without a working card staff register care and included lines only.
+        CardNeeded = 3 "card_needed",
+        OverLimit = 4 "over_limit",
+        InsufficientFunds = 5 "insufficient_funds",
     }
 }
 
@@ -281,135 +219,61 @@ impl Source {
     }
 }
 
-/// Why this purse paid. The number is stored with the leg.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Why {
-    /// The budget pays planned care.
-    Planned = 1,
-    /// Reserve, then budget, pay unplanned care.
-    Unplanned = 2,
-    /// An approved draw on the shared buffer.
-    ApprovedDraw = 3,
-    /// The scheme pays unplanned care for all together.
-    Collective = 4,
-    /// The client agreed to pay this care from savings.
-    SavingsConsented = 5,
-    /// The scheme lets savings pay care.
-    SavingsAllowed = 6,
-    /// The package contains it.
-    InPackage = 7,
-    /// Budget and savings may pay activities.
-    Activity = 8,
-    /// The scheme lets this purse pay extras.
-    SchemeAllows = 9,
-    /// Own money.
-    OwnMoney = 10,
-    /// Own euros pay the share that no units were left for.
-    OwnMoneyShare = 11,
-    /// Care and included lines are never refused.
-    NeverRefused = 12,
-    /// The service has no price in the wallet's unit.
-    NoUnitPrice = 13,
-    /// Sold offline; the purses could not pay it all.
-    OfflineShortfall = 14,
-    /// A month's grant.
-    Granted = 20,
-    /// Back to who paid.
-    GivenBack = 21,
-    /// The wallet is closed: back to the organisation, or owed.
-    WalletClosed = 22,
-    /// Own money came in.
-    ToppedUp = 23,
-    /// A top-up was taken back.
-    TopUpReversed = 24,
-    /// What was taken back is spent already: owed.
-    SpentAlready = 25,
-    /// Own money bought points.
-    PointsBought = 26,
-    /// Bought points were paid back.
-    PointsPaidBack = 27,
-    /// Kept for later.
-    Saved = 28,
-    /// Not kept.
-    Lapsed = 29,
-    /// Two people approved the payout.
-    PayoutApproved = 30,
-    /// The payout was paid.
-    PayoutPaid = 31,
-}
-
-impl Why {
-    /// All reasons.
-    pub const ALL: [Why; 26] = [
-        Why::Planned,
-        Why::Unplanned,
-        Why::ApprovedDraw,
-        Why::Collective,
-        Why::SavingsConsented,
-        Why::SavingsAllowed,
-        Why::InPackage,
-        Why::Activity,
-        Why::SchemeAllows,
-        Why::OwnMoney,
-        Why::OwnMoneyShare,
-        Why::NeverRefused,
-        Why::NoUnitPrice,
-        Why::OfflineShortfall,
-        Why::Granted,
-        Why::GivenBack,
-        Why::WalletClosed,
-        Why::ToppedUp,
-        Why::TopUpReversed,
-        Why::SpentAlready,
-        Why::PointsBought,
-        Why::PointsPaidBack,
-        Why::Saved,
-        Why::Lapsed,
-        Why::PayoutApproved,
-        Why::PayoutPaid,
-    ];
-
-    /// The code as stored.
-    pub const fn code(self) -> u8 {
-        self as u8
-    }
-
-    /// The reason with this code.
-    pub fn from_code(code: i64) -> Option<Why> {
-        Why::ALL.into_iter().find(|why| i64::from(why.code()) == code)
-    }
-
-    /// As in answers.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Why::Planned => "planned",
-            Why::Unplanned => "unplanned",
-            Why::ApprovedDraw => "approved_draw",
-            Why::Collective => "collective",
-            Why::SavingsConsented => "savings_consented",
-            Why::SavingsAllowed => "savings_allowed",
-            Why::InPackage => "in_package",
-            Why::Activity => "activity",
-            Why::SchemeAllows => "scheme_allows",
-            Why::OwnMoney => "own_money",
-            Why::OwnMoneyShare => "own_money_share",
-            Why::NeverRefused => "never_refused",
-            Why::NoUnitPrice => "no_unit_price",
-            Why::OfflineShortfall => "offline_shortfall",
-            Why::Granted => "granted",
-            Why::GivenBack => "given_back",
-            Why::WalletClosed => "wallet_closed",
-            Why::ToppedUp => "topped_up",
-            Why::TopUpReversed => "top_up_reversed",
-            Why::SpentAlready => "spent_already",
-            Why::PointsBought => "points_bought",
-            Why::PointsPaidBack => "points_paid_back",
-            Why::Saved => "saved",
-            Why::Lapsed => "lapsed",
-            Why::PayoutApproved => "payout_approved",
-            Why::PayoutPaid => "payout_paid",
-        }
+stored_codes! {
+    /// Why this purse paid.
+    Why {
+        /// The budget pays planned care.
+        Planned = 1 "planned",
+        /// Reserve, then budget, pay unplanned care.
+        Unplanned = 2 "unplanned",
+        /// An approved draw on the shared buffer.
+        ApprovedDraw = 3 "approved_draw",
+        /// The scheme pays unplanned care for all together.
+        Collective = 4 "collective",
+        /// The client agreed to pay this care from savings.
+        SavingsConsented = 5 "savings_consented",
+        /// The scheme lets savings pay care.
+        SavingsAllowed = 6 "savings_allowed",
+        /// The package contains it.
+        InPackage = 7 "in_package",
+        /// Budget and savings may pay activities.
+        Activity = 8 "activity",
+        /// The scheme lets this purse pay extras.
+        SchemeAllows = 9 "scheme_allows",
+        /// Own money.
+        OwnMoney = 10 "own_money",
+        /// Own euros pay the share that no units were left for.
+        OwnMoneyShare = 11 "own_money_share",
+        /// Care and included lines are never refused.
+        NeverRefused = 12 "never_refused",
+        /// The service has no price in the wallet's unit.
+        NoUnitPrice = 13 "no_unit_price",
+        /// Sold offline; the purses could not pay it all.
+        OfflineShortfall = 14 "offline_shortfall",
+        /// A month's grant.
+        Granted = 20 "granted",
+        /// Back to who paid.
+        GivenBack = 21 "given_back",
+        /// The wallet is closed: back to the organisation, or owed.
+        WalletClosed = 22 "wallet_closed",
+        /// Own money came in.
+        ToppedUp = 23 "topped_up",
+        /// A top-up was taken back.
+        TopUpReversed = 24 "top_up_reversed",
+        /// What was taken back is spent already: owed.
+        SpentAlready = 25 "spent_already",
+        /// Own money bought points.
+        PointsBought = 26 "points_bought",
+        /// Bought points were paid back.
+        PointsPaidBack = 27 "points_paid_back",
+        /// Kept for later.
+        Saved = 28 "saved",
+        /// Not kept.
+        Lapsed = 29 "lapsed",
+        /// Two people approved the payout.
+        PayoutApproved = 30 "payout_approved",
+        /// The payout was paid.
+        PayoutPaid = 31 "payout_paid",
     }
 }
 
@@ -482,7 +346,7 @@ pub fn fund(
             left_out.push((number, *reason));
         }
     }
-    for kind in LineKind::ALL {
+    for kind in LineKind::ALL.iter().copied() {
         for (number, line) in lines.iter().enumerate() {
             if let FundingLine::Priced(line) = line
                 && line.kind == kind

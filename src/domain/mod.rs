@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod card;
+mod codes;
 pub mod draw;
 pub mod exchange;
 pub mod flow;

@@ -1,13 +1,13 @@
 //! The hot path: authorises sales in batches.
 //!
 //! A lane takes all that queued while its last commit ran, at most [`Settings::batch_max`], and books it in one
-//! transaction: locks the wallets, then the cards, then reads which ids exist, decides each sale with the domain's pure
+//! transaction: locks the wallets, then reads the cards and which ids exist, decides each sale with the domain's pure
 //! function, one after the other, and writes all rows at once. Sales of one wallet share a lane, so one card's requests
 //! keep their order and lanes do not wait for each other. Lanes are tasks of their own: a caller that hangs up cancels
 //! nothing.
 //!
 //! When the database refuses a batch: a constraint sends its sales through one by one; anything else is tried once more
-//! whole (a deadlock, a lock time-out), then one by one, and after [`FAILURES_MAX`] failures in a row the rest is
+//! whole (a deadlock, a lock time-out), then one by one, and after `FAILURES_MAX` failures in a row the rest is
 //! answered `unavailable` without a try. PostgreSQL's codes for deadlocks and lock time-outs do not come through the
 //! driver, so all but constraints are treated alike. A COMMIT that fails is never tried again: nobody knows whether it
 //! happened, and the caller asks again by id.
@@ -359,7 +359,7 @@ async fn decide_and_write(
         .collect())
 }
 
-/// Locks wallets by number, cards by id, and then, in later statements, reads what is known.
+/// Locks wallets by number and then, in later statements, reads cards and what is known.
 async fn lock(conn: &mut AsyncPgConnection, items: &[SaleItem], batch: ledger::Batch) -> Result<State, BatchError> {
     let mut state = State::default();
     let wallet_ids: BTreeSet<WalletId> = items.iter().filter_map(|item| item.wallet).collect();
@@ -375,7 +375,7 @@ async fn lock(conn: &mut AsyncPgConnection, items: &[SaleItem], batch: ledger::B
             Payer::ByName { .. } => None,
         })
         .collect();
-    state.cards = cards::lock(conn, &card_ids.into_iter().collect::<Vec<_>>()).await?;
+    state.cards = cards::load(conn, &card_ids.into_iter().collect::<Vec<_>>()).await?;
     let ids: BTreeSet<OperationId> =
         items.iter().flat_map(|item| [Some(item.request.id), item.request.instead_of()]).flatten().collect();
     state.known = ledger::known(conn, &ids.into_iter().collect::<Vec<_>>()).await?;

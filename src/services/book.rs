@@ -218,8 +218,8 @@ async fn lock_owner(
             Ok((Some(wallet), book_date))
         }
         Owner::Organisation(id) => {
-            let date = wallets::book_dates(conn, &[id], now).await?.into_iter().next();
-            Ok((None, date.ok_or(Problem::Unknown("organisation"))?.1))
+            let date = wallets::book_dates(conn, &[id], now).await?.remove(&id);
+            Ok((None, date.ok_or(Problem::Unknown("organisation"))?))
         }
     }
 }

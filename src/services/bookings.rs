@@ -29,7 +29,7 @@ async fn give_limit_back(books: &mut Books<'_>, sale: &Booked) -> Result<(), Boo
         .map(|line| line.price)
         .try_fold(Amount::zero(crate::domain::money::Unit::Eur), Amount::plus)
         .map_err(Problem::from)?;
-    if let Some(mut card) = cards::lock(books.conn, &[card]).await?.remove(&card)
+    if let Some(mut card) = cards::load(books.conn, &[card]).await?.remove(&card)
         && card.day == Some(books.book_date)
         && !given_back.is_zero()
     {
