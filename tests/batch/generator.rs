@@ -124,11 +124,7 @@ impl<'a> Generator<'a> {
             885..=914 => {
                 let wallet = self.wallet();
                 let absurd = self.dice.chance(12);
-                if std::env::var("PASJE_SKIP").is_ok() && model.books.closed.contains(&wallet) {
-                    self.top_up()
-                } else {
-                    self.grant(wallet, absurd)
-                }
+                self.grant(wallet, absurd)
             }
             915..=939 => self.close(model),
             940..=954 => self.payout(model),
@@ -243,7 +239,6 @@ impl<'a> Generator<'a> {
             self.tap(model, wallet, forward)
         };
         let mode = match self.dice.below(100) {
-            _ if forward && by_name && std::env::var("PASJE_SKIP").is_ok() => SaleMode::Forward { instead_of: None },
             _ if forward => SaleMode::Forward { instead_of: self.attempt(model, wallet) },
             0..=14 => SaleMode::Whole,
             _ => SaleMode::Online,
@@ -405,7 +400,7 @@ impl<'a> Generator<'a> {
         match self.dice.below(60) {
             0 => Some(self.fresh()),
             1 => self.refer(|ask| matches!(ask, Ask::Hold(_))).map(|ask| operation(ask.id())),
-            2 if std::env::var("PASJE_SKIP").is_err() => {
+            2 => {
                 let own = |ask: &Ask| matches!(ask, Ask::Payout(one) if one.wallet.field() == wallet);
                 self.refer(own).map(|ask| operation(ask.id()))
             }
@@ -600,17 +595,14 @@ impl<'a> Generator<'a> {
         let reservation = model.books.holds.get(&hold.uuid());
         let unit = reservation.map_or("EUR", |one| self.world.wallets[&one.wallet].unit);
         let left: i128 = reservation.map_or(100, |one| one.left.values().sum());
-        // XX
-        let open = left > 0 && reservation.is_some_and(|one| one.expires_at.is_none_or(|end| end > self.now));
         let price_cents = if self.dice.chance(8) { 0 } else { self.amount(left * 3 / 2) };
         let units = match unit {
             "EUR" => Some(price_cents),
-            _ if !open => None,
             _ if self.dice.chance(15) => None,
             _ if price_cents == 0 => Some(0),
             _ => Some(self.amount(left)),
         };
-        let units = if open && self.dice.chance(2) { Some(price_cents / 2) } else { units };
+        let units = if self.dice.chance(2) { Some(price_cents / 2) } else { units };
         let kind = [LineKind::Care, LineKind::Included, LineKind::Activity, LineKind::Extra, LineKind::Own];
         Ask::Capture(CaptureRequest {
             id,
