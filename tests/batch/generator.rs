@@ -367,7 +367,7 @@ impl<'a> Generator<'a> {
                 Some(id)
             }
             14 => Some(self.id_of(self.now - Duration::days(40))),
-            15 => self.refer(tried).map(Ask::id).map(operation).into(),
+            15 => self.refer(tried).map(Ask::id).map(operation),
             _ => {
                 let entries = &model.entries;
                 let own = |ask: &Ask| tried(ask) && entries.get(&ask.id()).is_some_and(|entry| entry.owner == wallet);

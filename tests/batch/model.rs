@@ -454,5 +454,5 @@ impl<'a> Model<'a> {
 /// An amount that is asked for.
 pub fn asked(amount: i64) -> Step<i128> {
     let amount = i128::from(amount);
-    if amount < 1 || amount > GREATEST { Err(Stop::Problem("malformed")) } else { Ok(amount) }
+    if (1..=GREATEST).contains(&amount) { Ok(amount) } else { Err(Stop::Problem("malformed")) }
 }
