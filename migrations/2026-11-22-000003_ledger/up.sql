@@ -11,6 +11,8 @@ CREATE SEQUENCE ledger.batch;
 -- later into a day or a batch that they have closed.
 CREATE FUNCTION ledger.begin_batch(OUT batch bigint, OUT booked_at timestamptz) LANGUAGE plpgsql AS $$
 BEGIN
+    -- No transaction of ours takes so long: a lock that is not had by then is a fault, and the caller is told.
+    PERFORM set_config('lock_timeout', '5s', true);
     PERFORM pg_advisory_xact_lock_shared(7215201);
     batch := nextval('ledger.batch');
     booked_at := clock_timestamp();

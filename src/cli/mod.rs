@@ -3,6 +3,7 @@
 mod database;
 mod migrate;
 mod serve;
+mod verify;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -33,6 +34,8 @@ enum Command {
     Serve,
     /// Bring the database up to date and give the service's login its rights
     Migrate,
+    /// Prove that the ledger holds together, or name the first row that does not fit; changes nothing
+    Verify,
     /// Run a command with the database's address in its environment, for example: pasje database -- psql
     Database(database::Arguments),
 }
@@ -57,6 +60,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     match arguments.command {
         Command::Serve => serve::run(&options).await,
         Command::Migrate => migrate::run(&options).await,
+        Command::Verify => verify::run(&options).await,
         Command::Database(arguments) => database::run(&options, arguments).await,
     }
 }

@@ -12,6 +12,7 @@ pub mod payouts;
 pub mod price_lists;
 pub mod statement;
 pub mod url;
+pub mod verify;
 pub mod wallets;
 
 use diesel::result::{DatabaseErrorKind, Error};

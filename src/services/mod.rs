@@ -5,3 +5,4 @@ pub mod book;
 mod bookings;
 pub mod card_proof;
 pub mod price_cache;
+pub mod verify;

@@ -74,6 +74,7 @@ async fn absurd_amounts_are_problems_and_book_nothing() {
     }
     let hold = HoldRequest { id: id(), wallet, amounts: vec![(PurseName::Credit, 1)], expires_at: None };
     assert_eq!(problem(&restaurant, &hold).await, malformed(Malformed::Units));
+    restaurant.verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,6 +113,7 @@ async fn what_is_unknown_is_a_problem_and_books_nothing() {
     let client_ref = pasje::domain::refund::Client::Card(client.card);
     let void = VoidRequest { id: id(), sale, terminal: foreign, staff: None, client: client_ref };
     assert_eq!(problem(&restaurant, &void).await, Problem::Unknown("sale"));
+    restaurant.verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,6 +138,7 @@ async fn ids_from_the_far_past_and_future_and_of_something_else_are_problems() {
     forward.mode = SaleMode::Forward { instead_of: Some(forward.id) };
     let error = restaurant.authoriser.sell(forward).await.unwrap_err();
     assert!(matches!(error, AuthoriseError::Problem(Problem::Malformed(Malformed::SelfReference))), "{error:?}");
+    restaurant.verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -179,6 +182,7 @@ async fn grants_and_captures_in_the_wrong_unit_are_problems() {
     assert_eq!(problem(&restaurant, &capture).await, malformed(Malformed::PriceAndUnitsDisagree));
     let capture = CaptureRequest { units: Some(10), quantity: 0, ..capture };
     assert_eq!(problem(&restaurant, &capture).await, malformed(Malformed::Quantity { line: 0 }));
+    restaurant.verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -197,4 +201,5 @@ async fn a_closed_wallet_sells_nothing_and_takes_no_money() {
     assert_eq!(top_up.operation.outcome, Outcome::WalletClosed);
     assert!(sale.operation.transfers.is_empty() && top_up.operation.transfers.is_empty());
     assert_eq!(restaurant.purses(client).await, before);
+    restaurant.verify().await;
 }

@@ -50,6 +50,7 @@ async fn refunds_in_parts_add_up_to_the_legs_and_never_to_more() {
     assert_eq!(outcome(&restaurant, &refund(sale, &[(0, 2)])).await, Outcome::Booked);
     assert_eq!(restaurant.purses(client).await, [100, 0, 1000, 0]);
     assert_eq!(outcome(&restaurant, &void(sale, client)).await, Outcome::NothingLeft);
+    restaurant.verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -63,6 +64,7 @@ async fn a_refund_to_a_closed_wallet_lapses_or_is_owed() {
     let sum = |kind: &'static str| restaurant.number(kind);
     assert_eq!(sum("SELECT sum(amount)::bigint FROM ledger.transfer WHERE credit & 255 = 51").await, 100);
     assert_eq!(sum("SELECT sum(amount)::bigint FROM ledger.transfer WHERE credit & 255 = 66").await, 400);
+    restaurant.verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,6 +80,7 @@ async fn a_void_undoes_the_whole_sale_at_the_same_terminal_on_the_same_day() {
     let declined = restaurant.sell(&client.tap(&[(WINE, 9)])).await;
     assert_eq!(declined.operation.outcome, Outcome::InsufficientFunds);
     assert_eq!(outcome(&restaurant, &void(declined.operation.id, client)).await, Outcome::NotApproved);
+    restaurant.verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,6 +98,7 @@ async fn a_sale_that_was_voided_before_it_came_is_never_booked() {
     let mut unknown = void(id(), client);
     unknown.client = Payer::Card(Uuid::now_v7());
     assert_eq!(outcome(&restaurant, &unknown).await, Outcome::CancelledBeforehand);
+    restaurant.verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,6 +129,7 @@ async fn an_attempt_that_comes_after_its_forward_books_nothing() {
     forward.mode = SaleMode::Forward { instead_of: Some(attempt.id) };
     let answer = restaurant.sell(&forward).await.answer();
     assert_eq!((answer.outcome, answer.legs[0].from, answer.legs[0].amount), ("approved", "offline_loss", 310));
+    restaurant.verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -142,6 +147,7 @@ async fn a_reversed_top_up_takes_what_is_there_and_the_rest_is_owed() {
     assert_eq!(restaurant.number(owed).await, 600 - 380);
     assert_eq!(outcome(&restaurant, &reversal(401)).await, Outcome::MoreThanToppedUp);
     assert_eq!(outcome(&restaurant, &reversal(400)).await, Outcome::Booked);
+    restaurant.verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,6 +169,7 @@ async fn bought_points_are_paid_back_at_the_price_paid() {
     assert_eq!(restaurant.purses(client).await[2], 1000);
     assert_eq!(outcome(&restaurant, &back(1)).await, Outcome::MoreThanBought);
     assert_eq!(restaurant.number("SELECT credit FROM wallet").await, 0);
+    restaurant.verify().await;
 }
 
 fn hold(client: Client, cents: i64) -> HoldRequest {
@@ -215,6 +222,7 @@ async fn a_hold_is_captured_in_parts_released_or_expires() {
     assert_eq!(outcome(&restaurant, &release(released.id)).await, Outcome::Booked);
     assert_eq!(outcome(&restaurant, &release(released.id)).await, Outcome::HoldNotOpen);
     assert_eq!(restaurant.purses(client).await, [600, 0, 0, 0]);
+    restaurant.verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -231,6 +239,7 @@ async fn a_tap_that_delivers_an_occurrence_uses_its_hold_and_is_not_paid_twice()
     // What it did not use stays free.
     assert_eq!(restaurant.purses(client).await, [200, 0, 0, 0]);
     assert_eq!(outcome(&restaurant, &capture(held.id, 1800, true)).await, Outcome::HoldNotOpen);
+    restaurant.verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -253,6 +262,7 @@ async fn a_month_is_granted_once_and_points_balance_in_both_units() {
     assert_eq!(restaurant.number(gross).await, 40_000 + 5_000 + 1_001 + 123_456);
     assert_eq!(restaurant.number("SELECT reserve FROM wallet").await, 683);
     assert_eq!(restaurant.number("SELECT balance FROM shared_buffer").await, 137);
+    restaurant.verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -290,6 +300,7 @@ async fn unplanned_care_draws_on_the_shared_buffer_as_far_as_approved() {
     assert_eq!(legs(&second), [("budget", 1000)]);
     assert_eq!(restaurant.number("SELECT balance FROM shared_buffer").await, 300);
     assert_eq!(restaurant.number("SELECT used FROM buffer_draw").await, 600);
+    restaurant.verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -319,6 +330,7 @@ async fn own_money_goes_out_only_after_two_other_people_approve() {
     let withdraw = PayoutStepRequest { id: id(), payout: withdrawn.id, step: PayoutStep::Withdraw { staff: asks } };
     assert_eq!(outcome(&restaurant, &withdraw).await, Outcome::Booked);
     assert_eq!(restaurant.purses(client).await, [0, 0, 200, 0]);
+    restaurant.verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -334,4 +346,5 @@ async fn limits_count_extras_and_own_lines_and_come_back_with_a_refund() {
     assert_eq!(restaurant.sell(&client.tap(&[(COFFEE, 1)])).await.operation.outcome, Outcome::OverLimit);
     assert_eq!(outcome(&restaurant, &refund(sale.operation.id, &[(1, 1), (0, 1)])).await, Outcome::Booked);
     assert_eq!(restaurant.sell(&client.tap(&[(COFFEE, 1)])).await.operation.outcome, Outcome::Approved);
+    restaurant.verify().await;
 }

@@ -16,6 +16,7 @@ use pasje::domain::top_up::{Till, TopUpRequest};
 use pasje::services::authorise::{Authoriser, Settings};
 use pasje::services::book::book;
 use pasje::services::card_proof::CardProof;
+use pasje::services::verify::verify;
 use uuid::Uuid;
 
 use crate::support::TestDatabase;
@@ -216,6 +217,14 @@ impl Restaurant {
                 .bind(client.wallet.field());
         let (budget, budget_held, own, own_held) = query.get_result::<Row>(&mut self.owner().await).await.unwrap();
         [budget, budget_held, own, own_held]
+    }
+
+    /// Whatever was booked, the ledger must prove itself.
+    pub async fn verify(&self) {
+        let mut conn = self.test.service().await;
+        let report = verify(&mut conn, |_| {}).await.unwrap();
+        let findings: Vec<_> = report.failed().collect();
+        assert!(report.holds() && report.checks.len() > 10, "{findings:#?}");
     }
 
     pub async fn sell(&self, request: &SaleRequest) -> Booked {

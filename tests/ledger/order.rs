@@ -62,6 +62,7 @@ async fn the_first_outcome_that_applies_is_the_answer() {
     assert_eq!(outcome(&restaurant, &poor).await, Outcome::InsufficientFunds);
     let part = with_card(client.tap(&[(WINE, 1), (COFFEE, 1)]), client.card, 105, [0; 16]);
     assert_eq!(outcome(&restaurant, &part).await, Outcome::ApprovedInPart);
+    restaurant.verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,6 +88,7 @@ async fn an_answer_is_the_same_bytes_for_ever_and_an_id_is_used_once() {
     let error = restaurant.authoriser.sell(other).await.unwrap_err();
     assert!(matches!(error, AuthoriseError::Problem(Problem::IdReused)), "{error:?}");
     assert_eq!(restaurant.rows().await, rows);
+    restaurant.verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,6 +102,7 @@ async fn a_counter_is_used_up_by_every_outcome_after_the_mac_and_by_none_before(
     assert_eq!(outcome(&restaurant, &at(1, [0; 16])).await, Outcome::CounterUsed);
     assert_eq!(restaurant.number("SELECT last_counter FROM card").await, 1);
     assert_eq!(restaurant.number("SELECT count(*) FROM ledger.operation WHERE counter IS NOT NULL").await, 1);
+    restaurant.verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -119,6 +122,7 @@ async fn the_window_is_asked_after_existence() {
     for offset in [-Duration::days(34), Duration::minutes(4)] {
         assert_eq!(outcome(&restaurant, &at(offset)).await, Outcome::Approved);
     }
+    restaurant.verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -144,4 +148,5 @@ async fn care_and_a_meal_are_never_refused() {
     let mut whole = client.tap(&[(MEAL, 1), (WINE, 1)]);
     whole.mode = SaleMode::Whole;
     assert_eq!(outcome(&restaurant, &whole).await, Outcome::OverLimit);
+    restaurant.verify().await;
 }
