@@ -48,6 +48,9 @@ async fn the_ledger_equals_an_independent_model_after_thousands_of_operations() 
         }
         drive::tally(&model);
         compare::everything(&ledger, &model, seed).await;
+        let proof = pasje::services::verify::verify(&mut ledger.test.service().await, |_| ()).await.unwrap();
+        let failed: Vec<_> = proof.failed().collect();
+        assert!(failed.is_empty(), "seed {seed}: verify finds {failed:#?}");
         ledger.stop().await;
     }
 }
