@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Datelike, Duration, NaiveDate, Utc};
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use pasje::db::{buffers, cards, holds, ledger, payouts, wallets};
+use pasje::db::{buffers, cards, holds, ledger, month_phases, payouts, wallets};
 use pasje::domain::account::{Account, Kind, OrganisationId, WalletId};
 use pasje::domain::draw::DrawRequest;
 use pasje::domain::exchange::{ExchangeBackRequest, ExchangeRequest};
