@@ -40,7 +40,7 @@ impl Model<'_> {
             draft.card = Some(card);
         } else if !self.world.wallets.contains_key(&draft.owner) {
             return Err(Stop::Outcome("card_unknown"));
-        } else {
+        } else if !is_forward {
             self.is_open(draft.owner)?;
         }
         if let Some(attempt) = attempt {
@@ -375,6 +375,7 @@ impl Model<'_> {
         {
             return Err(Stop::Problem("malformed"));
         }
+        self.is_open(draft.owner)?;
         if item.hold.values().sum::<i128>() == 0 {
             return Err(Stop::Outcome("hold_not_open"));
         }

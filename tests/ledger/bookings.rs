@@ -348,3 +348,57 @@ async fn limits_count_extras_and_own_lines_and_come_back_with_a_refund() {
     assert_eq!(restaurant.sell(&client.tap(&[(COFFEE, 1)])).await.operation.outcome, Outcome::Approved);
     restaurant.verify().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sale_cannot_spend_what_a_payout_holds() {
+    let restaurant = Restaurant::open().await;
+    let client = restaurant.client_with(0, 628).await;
+    let payout = PayoutRequest { id: id(), wallet: client.wallet, cents: 628, staff: Uuid::now_v7() };
+    assert_eq!(outcome(&restaurant, &payout).await, Outcome::Booked);
+    let mut tap = client.tap(&[(WINE, 1)]);
+    let line = BasketLine { service: WINE, quantity: 1, hold: Some(payout.id) };
+    tap.basket = pasje::domain::sale::Basket::new(vec![line]).unwrap();
+    assert_eq!(restaurant.sell(&tap).await.operation.outcome, Outcome::InsufficientFunds);
+    assert_eq!(restaurant.purses(client).await, [0, 0, 628, 628]);
+    restaurant.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forward_by_name_of_a_sale_that_was_approved_is_not_booked_again() {
+    let restaurant = Restaurant::open().await;
+    let client = restaurant.client_with(5000, 0).await;
+    let sale = |mode| {
+        let mut sale = client.tap(&[(SHOWER, 1)]);
+        (sale.mode, sale.payer) = (mode, pasje::domain::sale::Payer::ByName { wallet: client.wallet });
+        sale
+    };
+    let attempt = sale(SaleMode::Online);
+    assert_eq!(restaurant.sell(&attempt).await.operation.outcome, Outcome::Approved);
+    let forward = sale(SaleMode::Forward { instead_of: Some(attempt.id) });
+    assert_eq!(restaurant.sell(&forward).await.operation.outcome, Outcome::AlreadyBooked);
+    assert_eq!(restaurant.purses(client).await[0], 5000 - 1800);
+    restaurant.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_job_gives_back_every_hold_whose_time_is_over_and_no_other() {
+    let restaurant = Restaurant::open().await;
+    let client = restaurant.client_with(1000, 0).await;
+    let expiring = |at| HoldRequest { expires_at: at, ..hold(client, 100) };
+    let now = Utc::now();
+    for at in [
+        Some(now + Duration::milliseconds(100)),
+        Some(now + Duration::milliseconds(200)),
+        Some(now + Duration::hours(1)),
+        None,
+    ] {
+        assert_eq!(outcome(&restaurant, &expiring(at)).await, Outcome::Booked);
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+    let expire = || pasje::services::expire_holds::expire_holds(&restaurant.database);
+    let (one, two) = tokio::join!(expire(), expire());
+    assert_eq!(one.unwrap() + two.unwrap(), 2);
+    assert_eq!(expire().await.unwrap(), 0);
+    assert_eq!(restaurant.purses(client).await, [1000, 200, 0, 0]);
+    restaurant.verify().await;
+}

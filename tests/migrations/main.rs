@@ -49,7 +49,7 @@ const SEED: &str = "
     INSERT INTO shared_buffer VALUES (1, 1, 1000);
     INSERT INTO buffer_draw VALUES (gen_random_uuid(), 1::bigint << 32 | 1, 100, 0, '2026-01-01', '2026-01-14');
     INSERT INTO card (id, wallet, expires_on) VALUES (gen_random_uuid(), 1::bigint << 32 | 1, '2030-01-01');
-    INSERT INTO hold VALUES (gen_random_uuid(), (1::bigint << 48) + (1 << 16) + (1 << 8) + 1, 100, now());
+    INSERT INTO hold VALUES (gen_random_uuid(), (1::bigint << 48) + (1 << 16) + (1 << 8) + 1, 100, 1, now());
     INSERT INTO month_phase VALUES (1::bigint << 32 | 1, '2026-01-01', 1, gen_random_uuid());
     INSERT INTO payout VALUES ('00000000-0000-4000-8000-000000000002', 1::bigint << 32 | 1, 100, 1, gen_random_uuid());
     INSERT INTO payout_approval VALUES ('00000000-0000-4000-8000-000000000002', gen_random_uuid(), gen_random_uuid());

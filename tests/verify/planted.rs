@@ -334,7 +334,7 @@ pub const STATE: &[Planted] = &[
     row("UPDATE wallet SET budget_held = budget_held + 1 WHERE id = {w1}", &["held"], "{w1.budget.EUR}"),
     row("UPDATE wallet SET credit_cents_held = credit_cents_held - 1 WHERE id = {w1}", &["held"], "{w1.credit.EUR}"),
     row(
-        "INSERT INTO hold (id, account, remaining) VALUES ('{nobody}', {w1.budget.PNT}, 5); INSERT INTO ledger.hold_entry \
+        "INSERT INTO hold (id, account, remaining, purpose) VALUES ('{nobody}', {w1.budget.PNT}, 5, 1); INSERT INTO ledger.hold_entry \
          SELECT '{nobody}', 0, '{nobody}', {w1.budget.PNT}, 5, book_date, batch FROM ledger.operation WHERE id = '{hold}'; \
          INSERT INTO ledger.operation SELECT (jsonb_populate_record(o, jsonb_build_object('id', '{nobody}'))).* \
          FROM ledger.operation AS o WHERE id = '{hold}'",
@@ -348,7 +348,7 @@ pub const STATE: &[Planted] = &[
     ),
     row("DELETE FROM hold WHERE id = '{hold_released}'", &["holds"], "hold {hold_released}"),
     row(
-        "INSERT INTO hold (id, account, remaining) VALUES ('{nobody}', {w1.budget.EUR}, 0)",
+        "INSERT INTO hold (id, account, remaining, purpose) VALUES ('{nobody}', {w1.budget.EUR}, 0, 1)",
         &["holds"],
         "hold {nobody}",
     ),
