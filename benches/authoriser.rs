@@ -27,13 +27,13 @@ pub struct Arguments {
     #[arg(long, default_value_t = 20_000)]
     pub clients: u32,
     /// Taps under way at once
-    #[arg(long, default_value_t = 512)]
+    #[arg(long, default_value_t = 768)]
     pub at_once: u32,
     /// pgbench's scale
     #[arg(long, default_value_t = 50)]
     pub scale: u32,
     /// Lanes of the authoriser
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 3)]
     pub lanes: usize,
     /// Leave TPC-B out
     #[arg(long)]
@@ -42,7 +42,7 @@ pub struct Arguments {
 
 impl Default for Arguments {
     fn default() -> Arguments {
-        Arguments { seconds: 20, turns: 3, clients: 20_000, at_once: 512, scale: 50, lanes: 2, no_tpcb: false }
+        Arguments { seconds: 20, turns: 3, clients: 20_000, at_once: 768, scale: 50, lanes: 3, no_tpcb: false }
     }
 }
 

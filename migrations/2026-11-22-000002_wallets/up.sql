@@ -39,6 +39,8 @@ CREATE TRIGGER scheme_is_never_edited BEFORE UPDATE OR DELETE ON scheme
     FOR EACH ROW EXECUTE FUNCTION ledger.refuse_change();
 
 -- One row holds all purses of one client and is the lock of everything that happens to them.
+-- Half of each page is left for new versions of its rows, so that updates touch no index even while a long reader
+-- (`pasje verify`) keeps old versions from being cleaned away.
 -- Purses in the scheme's unit; credit is own money in bought points, credit_cents own money in euros.
 CREATE TABLE wallet (
     id bigint PRIMARY KEY CHECK (id >> 32 BETWEEN 1 AND 32767 AND (id & 4294967295) > 0), -- organisation << 32 | number

@@ -19,7 +19,7 @@ use crate::domain::sale::Draw;
 /// # Errors
 /// [`DbError`].
 pub async fn wallets_with_draws(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     wallets: &[WalletId],
     today: NaiveDate,
 ) -> Result<Vec<WalletId>, DbError> {
@@ -29,7 +29,7 @@ pub async fn wallets_with_draws(
     )
     .bind(wallets.iter().map(|wallet| wallet.field()).collect::<Vec<_>>())
     .bind(today);
-    let fields = query.load::<i64>(conn).await?;
+    let fields = query.load::<i64>(&mut conn).await?;
     fields.into_iter().map(|field| WalletId::from_field(field).ok_or_else(|| corrupt("buffer_draw.wallet"))).collect()
 }
 
@@ -38,7 +38,7 @@ pub async fn wallets_with_draws(
 /// # Errors
 /// [`DbError`].
 pub async fn open_draws(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     wallet: WalletId,
     unit: Unit,
     day: NaiveDate,
@@ -50,7 +50,7 @@ pub async fn open_draws(
     .bind(wallet.field())
     .bind(day);
     query
-        .load::<(Uuid, i64, i64)>(conn)
+        .load::<(Uuid, i64, i64)>(&mut conn)
         .await?
         .into_iter()
         .map(|(id, amount, used)| {
@@ -65,12 +65,12 @@ pub async fn open_draws(
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn lock(conn: &mut AsyncPgConnection, organisation: OrganisationId, unit: Unit) -> Result<Amount, DbError> {
+pub async fn lock(mut conn: &AsyncPgConnection, organisation: OrganisationId, unit: Unit) -> Result<Amount, DbError> {
     let query: Statement<BigInt> =
         statement("SELECT balance FROM shared_buffer WHERE organisation = ? AND unit = ? FOR UPDATE")
             .bind(i32::from(organisation.number()))
             .bind(i16::from(unit.code()));
-    let balance = query.get_result::<i64>(conn).await.optional()?.unwrap_or(0);
+    let balance = query.get_result::<i64>(&mut conn).await.optional()?.unwrap_or(0);
     Amount::new(balance, unit).map_err(|_| corrupt("shared_buffer.balance"))
 }
 
@@ -79,7 +79,7 @@ pub async fn lock(conn: &mut AsyncPgConnection, organisation: OrganisationId, un
 /// # Errors
 /// [`DbError`]; a check violation when less than nothing would be left.
 pub async fn change(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     organisation: OrganisationId,
     unit: Unit,
     change: i64,
@@ -90,13 +90,13 @@ pub async fn change(
     )
     .bind(i32::from(organisation.number()))
     .bind(i16::from(unit.code()));
-    insert.execute(conn).await?;
+    insert.execute(&mut conn).await?;
     let update: Statement =
         statement("UPDATE shared_buffer SET balance = balance + ? WHERE organisation = ? AND unit = ?")
             .bind(change)
             .bind(i32::from(organisation.number()))
             .bind(i16::from(unit.code()));
-    update.execute(conn).await?;
+    update.execute(&mut conn).await?;
     Ok(())
 }
 
@@ -104,12 +104,12 @@ pub async fn change(
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn update_draws(conn: &mut AsyncPgConnection, draws: &[Draw]) -> Result<(), DbError> {
+pub async fn update_draws(mut conn: &AsyncPgConnection, draws: &[Draw]) -> Result<(), DbError> {
     let query: Statement =
         statement("UPDATE buffer_draw AS d SET used = u.used FROM unnest(?, ?) AS u (id, used) WHERE d.id = u.id")
             .bind(draws.iter().map(|draw| draw.id.uuid()).collect::<Vec<_>>())
             .bind(draws.iter().map(|draw| draw.used.minor()).collect::<Vec<_>>());
-    let updated = query.execute(conn).await?;
+    let updated = query.execute(&mut conn).await?;
     if updated == draws.len() { Ok(()) } else { Err(corrupt("buffer_draw: a row was not there to update")) }
 }
 
@@ -118,7 +118,7 @@ pub async fn update_draws(conn: &mut AsyncPgConnection, draws: &[Draw]) -> Resul
 /// # Errors
 /// [`DbError`].
 pub async fn insert_draw(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     id: OperationId,
     wallet: WalletId,
     amount: Amount,
@@ -132,6 +132,6 @@ pub async fn insert_draw(
             .bind(amount.minor())
             .bind(from)
             .bind(until);
-    query.execute(conn).await?;
+    query.execute(&mut conn).await?;
     Ok(())
 }

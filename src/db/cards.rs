@@ -22,11 +22,11 @@ type CardRow = ((Uuid, i64, i16, NaiveDate, i64, Vec<u8>), (Option<i64>, Option<
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn wallets(conn: &mut AsyncPgConnection, cards: &[Uuid]) -> Result<HashMap<Uuid, WalletId>, DbError> {
+pub async fn wallets(mut conn: &AsyncPgConnection, cards: &[Uuid]) -> Result<HashMap<Uuid, WalletId>, DbError> {
     let query: Statement<(SqlUuid, BigInt)> =
         statement("SELECT id, wallet FROM card WHERE id = ANY(?)").bind(cards.to_vec());
     query
-        .load::<(Uuid, i64)>(conn)
+        .load::<(Uuid, i64)>(&mut conn)
         .await?
         .into_iter()
         .map(|(card, wallet)| Ok((card, WalletId::from_field(wallet).ok_or_else(|| corrupt("card.wallet"))?)))
@@ -37,7 +37,7 @@ pub async fn wallets(conn: &mut AsyncPgConnection, cards: &[Uuid]) -> Result<Has
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn load(conn: &mut AsyncPgConnection, cards: &[Uuid]) -> Result<HashMap<Uuid, Card>, DbError> {
+pub async fn load(mut conn: &AsyncPgConnection, cards: &[Uuid]) -> Result<HashMap<Uuid, Card>, DbError> {
     if cards.is_empty() {
         return Ok(HashMap::new());
     }
@@ -46,7 +46,7 @@ pub async fn load(conn: &mut AsyncPgConnection, cards: &[Uuid]) -> Result<HashMa
          day_cents FROM card WHERE id = ANY(?)",
     )
     .bind(cards.to_vec());
-    query.load::<CardRow>(conn).await?.into_iter().map(|row| read(row).map(|card| (card.id, card))).collect()
+    query.load::<CardRow>(&mut conn).await?.into_iter().map(|row| read(row).map(|card| (card.id, card))).collect()
 }
 
 fn read(row: CardRow) -> Result<Card, DbError> {
@@ -71,13 +71,14 @@ fn read(row: CardRow) -> Result<Card, DbError> {
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn update(conn: &mut AsyncPgConnection, cards: &[&Card]) -> Result<(), DbError> {
+pub async fn update(mut conn: &AsyncPgConnection, cards: &[&Card]) -> Result<(), DbError> {
     if cards.is_empty() {
         return Ok(());
     }
     let query: Statement = statement(
         "UPDATE card AS c SET last_counter = u.last_counter, counter_window = u.counter_window, day = u.day, \
-         day_cents = u.day_cents FROM unnest(?, ?, ?, ?, ?) AS u (id, last_counter, counter_window, day, day_cents) \
+         day_cents = u.day_cents FROM (SELECT unnest(?) AS id, unnest(?) AS last_counter, unnest(?) AS counter_window, \
+         unnest(?) AS day, unnest(?) AS day_cents) AS u \
          WHERE c.id = u.id",
     )
     .bind(cards.iter().map(|card| card.id).collect::<Vec<_>>())
@@ -85,6 +86,6 @@ pub async fn update(conn: &mut AsyncPgConnection, cards: &[&Card]) -> Result<(),
     .bind(cards.iter().map(|card| card.counters.used().to_vec()).collect::<Vec<_>>())
     .bind(cards.iter().map(|card| card.day).collect::<Vec<_>>())
     .bind(cards.iter().map(|card| card.day_spent.minor()).collect::<Vec<_>>());
-    let updated = query.execute(conn).await?;
+    let updated = query.execute(&mut conn).await?;
     if updated == cards.len() { Ok(()) } else { Err(corrupt("card: a locked row was not there to update")) }
 }

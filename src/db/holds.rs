@@ -26,7 +26,7 @@ pub enum Purpose {
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn load(conn: &mut AsyncPgConnection, ids: &[OperationId]) -> Result<HashMap<OperationId, Hold>, DbError> {
+pub async fn load(mut conn: &AsyncPgConnection, ids: &[OperationId]) -> Result<HashMap<OperationId, Hold>, DbError> {
     let mut holds: HashMap<OperationId, Hold> = HashMap::new();
     if ids.is_empty() {
         return Ok(holds);
@@ -36,7 +36,8 @@ pub async fn load(conn: &mut AsyncPgConnection, ids: &[OperationId]) -> Result<H
     )
     .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>())
     .bind(Purpose::Sale as i16);
-    for (id, account, remaining, expires_at) in query.load::<(Uuid, i64, i64, Option<DateTime<Utc>>)>(conn).await? {
+    for (id, account, remaining, expires_at) in query.load::<(Uuid, i64, i64, Option<DateTime<Utc>>)>(&mut conn).await?
+    {
         let id = OperationId::new(id).map_err(|_| corrupt("hold.id"))?;
         let account = Account::from_number(account).ok_or_else(|| corrupt("hold.account"))?;
         let wallet = account.wallet().ok_or_else(|| corrupt("hold.account"))?;
@@ -51,7 +52,7 @@ pub async fn load(conn: &mut AsyncPgConnection, ids: &[OperationId]) -> Result<H
 ///
 /// # Errors
 /// [`DbError`]; a check violation when less than nothing would be left.
-pub async fn change(conn: &mut AsyncPgConnection, entries: &[HoldEntry]) -> Result<(), DbError> {
+pub async fn change(mut conn: &AsyncPgConnection, entries: &[HoldEntry]) -> Result<(), DbError> {
     if entries.is_empty() {
         return Ok(());
     }
@@ -64,7 +65,7 @@ pub async fn change(conn: &mut AsyncPgConnection, entries: &[HoldEntry]) -> Resu
     .bind(entries.iter().map(|entry| entry.account.number()).collect::<Vec<_>>())
     .bind(entries.iter().map(|entry| entry.change).collect::<Vec<_>>());
     let accounts: BTreeSet<_> = entries.iter().map(|entry| (entry.hold, entry.account)).collect();
-    let updated = query.execute(conn).await?;
+    let updated = query.execute(&mut conn).await?;
     if updated == accounts.len() { Ok(()) } else { Err(corrupt("hold: a row was not there to update")) }
 }
 
@@ -73,7 +74,7 @@ pub async fn change(conn: &mut AsyncPgConnection, entries: &[HoldEntry]) -> Resu
 /// # Errors
 /// [`DbError`].
 pub async fn insert(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     id: OperationId,
     entries: &[HoldEntry],
     purpose: Purpose,
@@ -88,7 +89,7 @@ pub async fn insert(
     .bind(expires_at)
     .bind(entries.iter().map(|entry| entry.account.number()).collect::<Vec<_>>())
     .bind(entries.iter().map(|entry| entry.change).collect::<Vec<_>>());
-    query.execute(conn).await?;
+    query.execute(&mut conn).await?;
     Ok(())
 }
 
@@ -97,7 +98,7 @@ pub async fn insert(
 /// # Errors
 /// [`DbError`].
 pub async fn expired(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     now: DateTime<Utc>,
     limit: i64,
 ) -> Result<Vec<OperationId>, DbError> {
@@ -106,6 +107,6 @@ pub async fn expired(
     )
     .bind(now)
     .bind(limit);
-    let ids = query.load::<Uuid>(conn).await?;
+    let ids = query.load::<Uuid>(&mut conn).await?;
     ids.into_iter().map(|id| OperationId::new(id).map_err(|_| corrupt("hold.id"))).collect()
 }

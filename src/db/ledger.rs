@@ -30,47 +30,50 @@ pub struct Batch {
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn begin_batch(conn: &mut AsyncPgConnection) -> Result<Batch, DbError> {
+pub async fn begin_batch(mut conn: &AsyncPgConnection) -> Result<Batch, DbError> {
     let query: Statement<(BigInt, Timestamptz)> = statement("SELECT batch, booked_at FROM ledger.begin_batch()");
-    let (number, booked_at) = query.get_result::<(i64, DateTime<Utc>)>(conn).await?;
+    let (number, booked_at) = query.get_result::<(i64, DateTime<Utc>)>(&mut conn).await?;
     Ok(Batch { number, booked_at })
 }
 
-const INSERT_OPERATIONS: &str = "INSERT INTO ledger.operation (id, wallet, kind, outcome, authority, request_hash, \
-     book_date, batch, booked_at, terminal, location, staff, card, counter, price_list, reference, unit_value_cents) \
-     SELECT id, wallet, kind, outcome, authority, request_hash, book_date, ?, ?, terminal, location, staff, card, \
-     counter, price_list, reference, unit_value_cents \
-     FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS t (id, wallet, kind, outcome, authority, \
-     request_hash, book_date, terminal, location, staff, card, counter, price_list, reference, unit_value_cents)";
+// Lists of `unnest` rather than `FROM unnest(..)`: the latter copies each array into a store of its own first. The arrays
+// of a statement are of one length, made from the same rows.
 
-const INSERT_LINES: &str = "INSERT INTO ledger.line (id, line, service, quantity, kind, price_cents, units, \
-     vat_basis_points, planned, from_savings, left_out, hold, book_date, batch) \
-     SELECT id, line, service, quantity, kind, price_cents, units, vat, planned, from_savings, left_out, hold, \
-     book_date, ? FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS t (id, line, service, quantity, kind, \
-     price_cents, units, vat, planned, from_savings, left_out, hold, book_date)";
+const INSERT_OPERATIONS: &str = "INSERT INTO ledger.operation (batch, booked_at, id, wallet, kind, outcome, authority, \
+     request_hash, book_date, terminal, location, staff, card, counter, price_list, reference, unit_value_cents) \
+     SELECT ?, ?, unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), \
+     unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?)";
 
-const INSERT_TRANSFERS: &str = "INSERT INTO ledger.transfer (id, leg, line, flow, why, debit, credit, amount, book_date, \
-     batch) SELECT id, leg, line, flow, why, debit, credit, amount, book_date, ? \
-     FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?) AS t (id, leg, line, flow, why, debit, credit, amount, book_date)";
+const INSERT_LINES: &str = "INSERT INTO ledger.line (batch, id, line, service, quantity, kind, price_cents, units, \
+     vat_basis_points, planned, from_savings, left_out, hold, book_date) \
+     SELECT ?, unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), \
+     unnest(?), unnest(?), unnest(?), unnest(?)";
 
-const INSERT_HOLD_ENTRIES: &str = "INSERT INTO ledger.hold_entry (id, entry, hold, account, amount, book_date, batch) \
-     SELECT id, entry, hold, account, amount, book_date, ? \
-     FROM unnest(?, ?, ?, ?, ?, ?) AS t (id, entry, hold, account, amount, book_date)";
+const INSERT_TRANSFERS: &str = "INSERT INTO ledger.transfer (batch, id, leg, line, flow, why, debit, credit, amount, \
+     book_date) SELECT ?, unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), \
+     unnest(?)";
+
+const INSERT_HOLD_ENTRIES: &str = "INSERT INTO ledger.hold_entry (batch, id, entry, hold, account, amount, book_date) \
+     SELECT ?, unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?)";
 
 /// Writes operations with all their rows, in id order.
 ///
 /// # Errors
 /// [`DbError`]; a unique violation on `operation` means that an id was taken meanwhile.
-pub async fn insert(conn: &mut AsyncPgConnection, batch: Batch, booked: &[Booked]) -> Result<(), DbError> {
+pub async fn insert(conn: &AsyncPgConnection, batch: Batch, booked: &[Booked]) -> Result<(), DbError> {
     let mut in_order: Vec<&Booked> = booked.iter().collect();
     in_order.sort_by_key(|booked| booked.operation.id);
     if in_order.is_empty() {
         return Ok(());
     }
-    insert_headers(conn, batch, &in_order).await?;
-    insert_lines(conn, batch, &in_order).await?;
-    insert_transfers(conn, batch, &in_order).await?;
-    insert_hold_entries(conn, batch, &in_order).await
+    // Sent together: PostgreSQL carries one out while the next is being written.
+    tokio::try_join!(
+        insert_headers(conn, batch, &in_order),
+        insert_lines(conn, batch, &in_order),
+        insert_transfers(conn, batch, &in_order),
+        insert_hold_entries(conn, batch, &in_order),
+    )?;
+    Ok(())
 }
 
 /// One column of a bulk insert.
@@ -78,7 +81,7 @@ fn column<'a, T, U>(rows: &[T], value: impl Fn(&T) -> U + 'a) -> Vec<U> {
     rows.iter().map(value).collect()
 }
 
-async fn insert_headers(conn: &mut AsyncPgConnection, batch: Batch, rows: &[&Booked]) -> Result<(), DbError> {
+async fn insert_headers(mut conn: &AsyncPgConnection, batch: Batch, rows: &[&Booked]) -> Result<(), DbError> {
     let operations: Vec<&Operation> = rows.iter().map(|booked| &booked.operation).collect();
     let query: Statement = statement(INSERT_OPERATIONS)
         .bind(batch.number)
@@ -98,11 +101,11 @@ async fn insert_headers(conn: &mut AsyncPgConnection, batch: Batch, rows: &[&Boo
         .bind(column(&operations, |o| o.price_list.map(u32::cast_signed)))
         .bind(column(&operations, |o| o.reference.map(OperationId::uuid)))
         .bind(column(&operations, |o| o.unit_value_cents));
-    query.execute(conn).await?;
+    query.execute(&mut conn).await?;
     Ok(())
 }
 
-async fn insert_lines(conn: &mut AsyncPgConnection, batch: Batch, booked: &[&Booked]) -> Result<(), DbError> {
+async fn insert_lines(mut conn: &AsyncPgConnection, batch: Batch, booked: &[&Booked]) -> Result<(), DbError> {
     let rows: Vec<(&Booked, &Line)> =
         booked.iter().flat_map(|booked| booked.operation.lines.iter().map(move |line| (*booked, line))).collect();
     if rows.is_empty() {
@@ -123,7 +126,7 @@ async fn insert_lines(conn: &mut AsyncPgConnection, batch: Batch, booked: &[&Boo
         .bind(column(&rows, |(_, line)| line.left_out.map(|reason| i16::from(reason.code()))))
         .bind(column(&rows, |(_, line)| line.hold.map(OperationId::uuid)))
         .bind(column(&rows, |(booked, _)| booked.book_date));
-    query.execute(conn).await?;
+    query.execute(&mut conn).await?;
     Ok(())
 }
 
@@ -135,7 +138,7 @@ fn numbered<'a, T>(booked: &[&'a Booked], of: impl Fn(&'a Operation) -> &'a [T])
         .collect()
 }
 
-async fn insert_transfers(conn: &mut AsyncPgConnection, batch: Batch, booked: &[&Booked]) -> Result<(), DbError> {
+async fn insert_transfers(mut conn: &AsyncPgConnection, batch: Batch, booked: &[&Booked]) -> Result<(), DbError> {
     let rows = numbered(booked, |operation| operation.transfers.as_slice());
     if rows.is_empty() {
         return Ok(());
@@ -151,11 +154,11 @@ async fn insert_transfers(conn: &mut AsyncPgConnection, batch: Batch, booked: &[
         .bind(column(&rows, |(_, _, transfer)| transfer.credit.number()))
         .bind(column(&rows, |(_, _, transfer)| transfer.amount.minor()))
         .bind(column(&rows, |(booked, _, _)| booked.book_date));
-    query.execute(conn).await?;
+    query.execute(&mut conn).await?;
     Ok(())
 }
 
-async fn insert_hold_entries(conn: &mut AsyncPgConnection, batch: Batch, booked: &[&Booked]) -> Result<(), DbError> {
+async fn insert_hold_entries(mut conn: &AsyncPgConnection, batch: Batch, booked: &[&Booked]) -> Result<(), DbError> {
     let rows = numbered(booked, |operation| operation.hold_entries.as_slice());
     if rows.is_empty() {
         return Ok(());
@@ -168,7 +171,7 @@ async fn insert_hold_entries(conn: &mut AsyncPgConnection, batch: Batch, booked:
         .bind(column(&rows, |(_, _, entry)| entry.account.number()))
         .bind(column(&rows, |(_, _, entry)| entry.change))
         .bind(column(&rows, |(booked, _, _)| booked.book_date));
-    query.execute(conn).await?;
+    query.execute(&mut conn).await?;
     Ok(())
 }
 
@@ -178,7 +181,7 @@ type KnownRow = (SqlUuid, BigInt, SmallInt, SmallInt, Nullable<SqlUuid>, Nullabl
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn known(conn: &mut AsyncPgConnection, ids: &[OperationId]) -> Result<HashMap<OperationId, Known>, DbError> {
+pub async fn known(mut conn: &AsyncPgConnection, ids: &[OperationId]) -> Result<HashMap<OperationId, Known>, DbError> {
     let (Some(least), Some(greatest)) = (ids.iter().min(), ids.iter().max()) else { return Ok(HashMap::new()) };
     let query: Statement<KnownRow> = statement(
         "SELECT id, wallet, kind, outcome, terminal, request_hash FROM ledger.operation \
@@ -187,7 +190,7 @@ pub async fn known(conn: &mut AsyncPgConnection, ids: &[OperationId]) -> Result<
     .bind(least.uuid())
     .bind(greatest.uuid())
     .bind(column(ids, |id| id.uuid()));
-    let rows = query.load::<(Uuid, i64, i16, i16, Option<Uuid>, Option<Vec<u8>>)>(conn).await?;
+    let rows = query.load::<(Uuid, i64, i16, i16, Option<Uuid>, Option<Vec<u8>>)>(&mut conn).await?;
     rows.into_iter()
         .map(|(id, wallet, kind, outcome, terminal, hash)| {
             let known = Known {
@@ -238,7 +241,7 @@ type Header = (
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn load(conn: &mut AsyncPgConnection, ids: &[OperationId]) -> Result<HashMap<OperationId, Booked>, DbError> {
+pub async fn load(mut conn: &AsyncPgConnection, ids: &[OperationId]) -> Result<HashMap<OperationId, Booked>, DbError> {
     let (Some(least), Some(greatest)) = (ids.iter().min(), ids.iter().max()) else { return Ok(HashMap::new()) };
     let query: Statement<HeaderRow> = statement(
         "SELECT id, wallet, kind, outcome, authority, request_hash, book_date, terminal, location, staff, card, \
@@ -249,7 +252,7 @@ pub async fn load(conn: &mut AsyncPgConnection, ids: &[OperationId]) -> Result<H
     .bind(greatest.uuid())
     .bind(column(ids, |id| id.uuid()));
     let mut booked = HashMap::new();
-    for header in query.load::<Header>(conn).await? {
+    for header in query.load::<Header>(&mut conn).await? {
         let header = read_header(header)?;
         booked.insert(header.operation.id, header);
     }
@@ -287,7 +290,7 @@ type LineRow =
     ((Uuid, i16, Uuid, i32, Option<i16>, i64, Option<i64>), (i16, bool, bool, Option<i16>, Option<Uuid>, Option<i16>));
 
 async fn load_lines(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     ids: &[OperationId],
     booked: &mut HashMap<OperationId, Booked>,
 ) -> Result<(), DbError> {
@@ -300,7 +303,7 @@ async fn load_lines(
     .bind(least.uuid())
     .bind(greatest.uuid())
     .bind(column(ids, |id| id.uuid()));
-    for ((id, number, service, quantity, kind, price, units), rest) in query.load::<LineRow>(conn).await? {
+    for ((id, number, service, quantity, kind, price, units), rest) in query.load::<LineRow>(&mut conn).await? {
         let (vat, planned, from_savings, left_out, hold, unit) = rest;
         let unit = unit.and_then(|unit| Unit::from_code(unit.into()));
         let line = Line {
@@ -327,7 +330,7 @@ type TransferSql = (SqlUuid, Nullable<SmallInt>, SmallInt, SmallInt, BigInt, Big
 type TransferRow = (Uuid, Option<i16>, i16, i16, i64, i64, i64);
 
 async fn load_transfers(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     ids: &[OperationId],
     booked: &mut HashMap<OperationId, Booked>,
 ) -> Result<(), DbError> {
@@ -339,7 +342,7 @@ async fn load_transfers(
     .bind(least.uuid())
     .bind(greatest.uuid())
     .bind(column(ids, |id| id.uuid()));
-    for row in query.load::<TransferRow>(conn).await? {
+    for row in query.load::<TransferRow>(&mut conn).await? {
         let (id, line, flow, why, debit, credit, minor) = row;
         let debit = account(debit)?;
         let transfer = Transfer {
@@ -358,7 +361,7 @@ async fn load_transfers(
 }
 
 async fn load_hold_entries(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     ids: &[OperationId],
     booked: &mut HashMap<OperationId, Booked>,
 ) -> Result<(), DbError> {
@@ -370,7 +373,7 @@ async fn load_hold_entries(
     .bind(least.uuid())
     .bind(greatest.uuid())
     .bind(column(ids, |id| id.uuid()));
-    for (id, hold, number, change) in query.load::<(Uuid, Uuid, i64, i64)>(conn).await? {
+    for (id, hold, number, change) in query.load::<(Uuid, Uuid, i64, i64)>(&mut conn).await? {
         let entry = HoldEntry { hold: stored_id(hold)?, account: account(number)?, change };
         if let Some(booked) = booked.get_mut(&stored_id(id)?) {
             booked.operation.hold_entries.push(entry);
@@ -384,7 +387,7 @@ async fn load_hold_entries(
 /// # Errors
 /// [`DbError`].
 pub async fn referring_to(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     wallet: WalletId,
     reference: OperationId,
 ) -> Result<Vec<Booked>, DbError> {
@@ -396,7 +399,7 @@ pub async fn referring_to(
             .bind(wallet.field())
             .bind(least)
             .bind(reference.uuid());
-    let ids = query.load::<Uuid>(conn).await?.into_iter().map(stored_id).collect::<Result<Vec<_>, _>>()?;
+    let ids = query.load::<Uuid>(&mut conn).await?.into_iter().map(stored_id).collect::<Result<Vec<_>, _>>()?;
     let mut booked: Vec<Booked> = load(conn, &ids).await?.into_values().collect();
     booked.sort_by_key(|booked| booked.operation.id);
     Ok(booked)

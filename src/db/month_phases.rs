@@ -14,12 +14,12 @@ use crate::domain::operation::OperationId;
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn is_granted(conn: &mut AsyncPgConnection, wallet: WalletId, month: NaiveDate) -> Result<bool, DbError> {
+pub async fn is_granted(mut conn: &AsyncPgConnection, wallet: WalletId, month: NaiveDate) -> Result<bool, DbError> {
     let query: Statement<Bool> =
         statement("SELECT EXISTS (SELECT FROM month_phase WHERE wallet = ? AND month = ? AND phase = 1)")
             .bind(wallet.field())
             .bind(month);
-    Ok(query.get_result(conn).await?)
+    Ok(query.get_result(&mut conn).await?)
 }
 
 /// Writes that a wallet's month has its grant.
@@ -27,7 +27,7 @@ pub async fn is_granted(conn: &mut AsyncPgConnection, wallet: WalletId, month: N
 /// # Errors
 /// [`DbError`]; a unique violation if it had one.
 pub async fn insert_grant(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     wallet: WalletId,
     month: NaiveDate,
     operation: OperationId,
@@ -36,6 +36,6 @@ pub async fn insert_grant(
         .bind(wallet.field())
         .bind(month)
         .bind(operation.uuid());
-    query.execute(conn).await?;
+    query.execute(&mut conn).await?;
     Ok(())
 }

@@ -16,11 +16,11 @@ use crate::domain::payout::{Payout, PayoutStatus};
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn load(conn: &mut AsyncPgConnection, id: OperationId) -> Result<Option<Payout>, DbError> {
+pub async fn load(mut conn: &AsyncPgConnection, id: OperationId) -> Result<Option<Payout>, DbError> {
     let query: Statement<(BigInt, BigInt, SmallInt, SqlUuid)> =
         statement("SELECT wallet, amount_cents, status, requested_by FROM payout WHERE id = ?").bind(id.uuid());
     let Some((wallet, cents, status, requested_by)) =
-        query.get_result::<(i64, i64, i16, Uuid)>(conn).await.optional()?
+        query.get_result::<(i64, i64, i16, Uuid)>(&mut conn).await.optional()?
     else {
         return Ok(None);
     };
@@ -31,7 +31,7 @@ pub async fn load(conn: &mut AsyncPgConnection, id: OperationId) -> Result<Optio
         amount: Amount::cents(cents).map_err(|_| corrupt("payout.amount_cents"))?,
         status: PayoutStatus::from_code(status.into()).ok_or_else(|| corrupt("payout.status"))?,
         requested_by,
-        approved_by: query.load::<Uuid>(conn).await?,
+        approved_by: query.load::<Uuid>(&mut conn).await?,
     }))
 }
 
@@ -40,7 +40,7 @@ pub async fn load(conn: &mut AsyncPgConnection, id: OperationId) -> Result<Optio
 /// # Errors
 /// [`DbError`].
 pub async fn insert(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     id: OperationId,
     wallet: WalletId,
     amount: Amount,
@@ -51,7 +51,7 @@ pub async fn insert(
         .bind(wallet.field())
         .bind(amount.minor())
         .bind(requested_by);
-    query.execute(conn).await?;
+    query.execute(&mut conn).await?;
     Ok(())
 }
 
@@ -60,7 +60,7 @@ pub async fn insert(
 /// # Errors
 /// [`DbError`]; a unique violation when this person approved before.
 pub async fn approve(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     payout: OperationId,
     staff: Uuid,
     operation: OperationId,
@@ -69,7 +69,7 @@ pub async fn approve(
         .bind(payout.uuid())
         .bind(staff)
         .bind(operation.uuid());
-    query.execute(conn).await?;
+    query.execute(&mut conn).await?;
     Ok(())
 }
 
@@ -78,12 +78,12 @@ pub async fn approve(
 /// # Errors
 /// [`DbError`].
 pub async fn set_status(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     payout: OperationId,
     status: PayoutStatus,
 ) -> Result<(), DbError> {
     let query: Statement =
         statement("UPDATE payout SET status = ? WHERE id = ?").bind(i16::from(status.code())).bind(payout.uuid());
-    query.execute(conn).await?;
+    query.execute(&mut conn).await?;
     Ok(())
 }

@@ -22,13 +22,14 @@ type PriceRow = (Uuid, i16, i16, i64, Option<i64>, Option<i64>, i16, bool);
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn load(conn: &mut AsyncPgConnection, location: Uuid, version: u32) -> Result<Option<PriceList>, DbError> {
+pub async fn load(mut conn: &AsyncPgConnection, location: Uuid, version: u32) -> Result<Option<PriceList>, DbError> {
     let Ok(number) = i32::try_from(version) else { return Ok(None) };
     let query: Statement<(BigInt, Nullable<Timestamptz>)> =
         statement("SELECT id, superseded_at FROM price_list WHERE location = ? AND version = ?")
             .bind(location)
             .bind(number);
-    let Some((id, superseded_at)) = query.get_result::<(i64, Option<DateTime<Utc>>)>(conn).await.optional()? else {
+    let Some((id, superseded_at)) = query.get_result::<(i64, Option<DateTime<Utc>>)>(&mut conn).await.optional()?
+    else {
         return Ok(None);
     };
     let query: Statement<PriceSql> = statement(
@@ -37,7 +38,7 @@ pub async fn load(conn: &mut AsyncPgConnection, location: Uuid, version: u32) ->
     )
     .bind(id);
     let mut prices = HashMap::new();
-    for (service, buyer, kind, cents, minutes, points, vat, from_savings) in query.load::<PriceRow>(conn).await? {
+    for (service, buyer, kind, cents, minutes, points, vat, from_savings) in query.load::<PriceRow>(&mut conn).await? {
         let buyer = Buyer::from_code(buyer.into()).ok_or_else(|| corrupt("price.buyer"))?;
         let amount = |minor, unit| Amount::new(minor, unit).map_err(|_| corrupt("price"));
         let price = Price {

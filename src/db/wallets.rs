@@ -18,20 +18,17 @@ type WalletSql = ((BigInt, Integer, SmallInt, SmallInt, SmallInt), (PurseSql, Pu
 type PurseRow = (i64, i64);
 type WalletRow = ((i64, i32, i16, i16, i16), (PurseRow, PurseRow, PurseRow, PurseRow, PurseRow));
 
-/// Locks wallets in number order and reads them, each with its organisation's book date at `now`.
-/// Wallets that do not exist are missing from the answer.
-///
-/// Schemes and time zones are read by statements of their own: a join would be made anew for each wallet of a batch.
+/// Wallets that are locked, as their rows stand.
+pub struct Locked(Vec<WalletRow>);
+
+/// Locks wallets in number order. Wallets that do not exist are missing from the answer. Whatever else a decision needs
+/// is read by later statements, which see what was committed before the lock was had.
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn lock(
-    conn: &mut AsyncPgConnection,
-    ids: &[WalletId],
-    now: DateTime<Utc>,
-) -> Result<Vec<(Wallet, NaiveDate)>, DbError> {
+pub async fn lock(mut conn: &AsyncPgConnection, ids: &[WalletId]) -> Result<Locked, DbError> {
     if ids.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Locked(Vec::new()));
     }
     let query: Statement<WalletSql> = statement(
         "SELECT id, scheme, unit, buyer, status, budget, budget_held, reserve, reserve_held, savings, savings_held, \
@@ -39,29 +36,32 @@ pub async fn lock(
          FROM wallet WHERE id = ANY(?) ORDER BY id FOR UPDATE",
     )
     .bind(ids.iter().map(|id| id.field()).collect::<Vec<_>>());
-    let rows = query.load::<WalletRow>(conn).await?;
-    let schemes: BTreeSet<i32> = rows.iter().map(|((_, scheme, ..), _)| *scheme).collect();
+    Ok(Locked(query.load::<WalletRow>(&mut conn).await?))
+}
+
+/// Locked wallets with the rules of their schemes. Schemes are read by a statement of their own: a join would be made
+/// anew for each wallet of a batch.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn read(conn: &AsyncPgConnection, locked: Locked) -> Result<Vec<Wallet>, DbError> {
+    let schemes: BTreeSet<i32> = locked.0.iter().map(|((_, scheme, ..), _)| *scheme).collect();
     let schemes = rules(conn, &schemes.into_iter().collect::<Vec<_>>()).await?;
-    let organisations: BTreeSet<OrganisationId> = ids.iter().map(|id| id.organisation()).collect();
-    let dates = book_dates(conn, &organisations.into_iter().collect::<Vec<_>>(), now).await?;
-    rows.into_iter()
-        .map(|row| {
-            let rules = schemes.get(&row.0.1).ok_or_else(|| corrupt("wallet.scheme"))?;
-            let wallet = read(row, *rules)?;
-            let book_date = dates.get(&wallet.id.organisation()).ok_or_else(|| corrupt("wallet.id"))?;
-            Ok((wallet, *book_date))
-        })
-        .collect()
+    let with_rules = |row: WalletRow| {
+        let rules = schemes.get(&row.0.1).ok_or_else(|| corrupt("wallet.scheme"))?;
+        read_row(row, *rules)
+    };
+    locked.0.into_iter().map(with_rules).collect()
 }
 
 /// What schemes say about who pays.
-async fn rules(conn: &mut AsyncPgConnection, schemes: &[i32]) -> Result<HashMap<i32, Rules>, DbError> {
+async fn rules(mut conn: &AsyncPgConnection, schemes: &[i32]) -> Result<HashMap<i32, Rules>, DbError> {
     let query: Statement<(Integer, SmallInt, Bool, Bool, SmallInt)> = statement(
         "SELECT id, unplanned, extras_from_budget, extras_from_savings, care_from_savings FROM scheme \
          WHERE id = ANY(?)",
     )
     .bind(schemes.to_vec());
-    let rows = query.load::<(i32, i16, bool, bool, i16)>(conn).await?;
+    let rows = query.load::<(i32, i16, bool, bool, i16)>(&mut conn).await?;
     rows.into_iter()
         .map(|(id, unplanned, extras_from_budget, extras_from_savings, care)| {
             let rules = Rules {
@@ -84,7 +84,7 @@ async fn rules(conn: &mut AsyncPgConnection, schemes: &[i32]) -> Result<HashMap<
         .collect()
 }
 
-fn read(row: WalletRow, rules: Rules) -> Result<Wallet, DbError> {
+fn read_row(row: WalletRow, rules: Rules) -> Result<Wallet, DbError> {
     let ((id, _, unit, buyer, status), purses) = row;
     let unit = Unit::from_code(unit.into()).ok_or_else(|| corrupt("wallet.unit"))?;
     let purse = |(balance, held): PurseRow, unit: Unit| {
@@ -111,7 +111,7 @@ fn read(row: WalletRow, rules: Rules) -> Result<Wallet, DbError> {
 ///
 /// # Errors
 /// [`DbError`]; a check violation names the purse that would have gone below what is held in it.
-pub async fn update(conn: &mut AsyncPgConnection, wallets: &[&Wallet]) -> Result<(), DbError> {
+pub async fn update(mut conn: &AsyncPgConnection, wallets: &[&Wallet]) -> Result<(), DbError> {
     if wallets.is_empty() {
         return Ok(());
     }
@@ -119,8 +119,9 @@ pub async fn update(conn: &mut AsyncPgConnection, wallets: &[&Wallet]) -> Result
         "UPDATE wallet AS w SET budget = u.budget, budget_held = u.budget_held, reserve = u.reserve, \
          reserve_held = u.reserve_held, savings = u.savings, savings_held = u.savings_held, credit = u.credit, \
          credit_held = u.credit_held, credit_cents = u.credit_cents, credit_cents_held = u.credit_cents_held \
-         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS u (id, budget, budget_held, reserve, reserve_held, savings, \
-         savings_held, credit, credit_held, credit_cents, credit_cents_held) WHERE w.id = u.id",
+         FROM (SELECT unnest(?) AS id, unnest(?) AS budget, unnest(?) AS budget_held, unnest(?) AS reserve, \
+         unnest(?) AS reserve_held, unnest(?) AS savings, unnest(?) AS savings_held, unnest(?) AS credit, \
+         unnest(?) AS credit_held, unnest(?) AS credit_cents, unnest(?) AS credit_cents_held) AS u WHERE w.id = u.id",
     )
     .bind(wallets.iter().map(|wallet| wallet.id.field()).collect::<Vec<_>>());
     for name in PurseName::ALL {
@@ -128,7 +129,7 @@ pub async fn update(conn: &mut AsyncPgConnection, wallets: &[&Wallet]) -> Result
             .bind(wallets.iter().map(|wallet| wallet.purse(name).balance.minor()).collect::<Vec<_>>())
             .bind(wallets.iter().map(|wallet| wallet.purse(name).held.minor()).collect::<Vec<_>>());
     }
-    let updated = query.execute(conn).await?;
+    let updated = query.execute(&mut conn).await?;
     if updated == wallets.len() { Ok(()) } else { Err(corrupt("wallet: a locked row was not there to update")) }
 }
 
@@ -137,7 +138,7 @@ pub async fn update(conn: &mut AsyncPgConnection, wallets: &[&Wallet]) -> Result
 /// # Errors
 /// [`DbError`].
 pub async fn book_dates(
-    conn: &mut AsyncPgConnection,
+    mut conn: &AsyncPgConnection,
     organisations: &[OrganisationId],
     now: DateTime<Utc>,
 ) -> Result<HashMap<OrganisationId, NaiveDate>, DbError> {
@@ -146,7 +147,7 @@ pub async fn book_dates(
             .bind(now)
             .bind(organisations.iter().map(|id| i32::from(id.number())).collect::<Vec<_>>());
     query
-        .load::<(i32, NaiveDate)>(conn)
+        .load::<(i32, NaiveDate)>(&mut conn)
         .await?
         .into_iter()
         .map(|(id, date)| {

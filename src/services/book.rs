@@ -212,17 +212,16 @@ async fn lock_owner(
     owner: Owner,
     now: DateTime<Utc>,
 ) -> Result<(Option<Wallet>, NaiveDate), BookError> {
-    match owner {
+    let (organisation, wallet) = match owner {
         Owner::Wallet(id) => {
-            let locked = wallets::lock(conn, &[id], now).await?.into_iter().next();
-            let (wallet, book_date) = locked.ok_or(Problem::Unknown("wallet"))?;
-            Ok((Some(wallet), book_date))
+            let locked = wallets::lock(conn, &[id]).await?;
+            let wallet = wallets::read(conn, locked).await?.into_iter().next();
+            (id.organisation(), Some(wallet.ok_or(Problem::Unknown("wallet"))?))
         }
-        Owner::Organisation(id) => {
-            let date = wallets::book_dates(conn, &[id], now).await?.remove(&id);
-            Ok((None, date.ok_or(Problem::Unknown("organisation"))?))
-        }
-    }
+        Owner::Organisation(id) => (id, None),
+    };
+    let date = wallets::book_dates(conn, &[organisation], now).await?.remove(&organisation);
+    Ok((wallet, date.ok_or(Problem::Unknown("organisation"))?))
 }
 
 async fn write(books: Books<'_>, batch: Batch) -> Result<Booked, BookError> {

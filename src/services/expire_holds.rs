@@ -21,8 +21,8 @@ const AT_ONCE: i64 = 100;
 pub async fn expire_holds(database: &Database) -> Result<usize, BookError> {
     let mut expired = 0;
     loop {
-        let mut conn = database.connection().await?;
-        let due = holds::expired(&mut conn, Utc::now(), AT_ONCE).await?;
+        let conn = database.connection().await?;
+        let due = holds::expired(&conn, Utc::now(), AT_ONCE).await?;
         drop(conn);
         let mut given_back = 0;
         for hold in due {

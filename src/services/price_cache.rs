@@ -44,8 +44,18 @@ impl PriceCache {
         {
             return Ok(Some(list.clone()));
         }
-        let mut conn = database.connection().await?;
-        let Some(list) = price_lists::load(&mut conn, location, version).await? else { return Ok(None) };
+        // Boxed, as a query's future is large and every sale's would have room for it.
+        Box::pin(self.look_up(database, location, version)).await
+    }
+
+    async fn look_up(
+        &self,
+        database: &Database,
+        location: Uuid,
+        version: u32,
+    ) -> Result<Option<Arc<PriceList>>, BookError> {
+        let conn = database.connection().await?;
+        let Some(list) = price_lists::load(&conn, location, version).await? else { return Ok(None) };
         let list = Arc::new(list);
         let mut lists = self.lists.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         if lists.len() >= VERSIONS_MAX {

@@ -142,9 +142,11 @@ impl History {
         decide: impl FnOnce(&mut Operation, &Wallet, OperationId) -> Decided,
     ) -> Booked {
         let id = self.name(name);
-        let batch = ledger::begin_batch(&mut self.conn).await.unwrap();
-        let locked = wallets::lock(&mut self.conn, &[wallet_id(1, wallet)], batch.booked_at).await.unwrap();
-        let (mut row, book_date) = locked.into_iter().next().unwrap();
+        let batch = ledger::begin_batch(&self.conn).await.unwrap();
+        let locked = wallets::lock(&self.conn, &[wallet_id(1, wallet)]).await.unwrap();
+        let mut row = wallets::read(&self.conn, locked).await.unwrap().remove(0);
+        let organisation = row.id.organisation();
+        let book_date = wallets::book_dates(&self.conn, &[organisation], batch.booked_at).await.unwrap()[&organisation];
         let mut operation = Operation::new(id, Owner::Wallet(row.id), kind, Outcome::Booked, Authority::Office);
         operation.request_hash = Some([7; 32]);
         operation.outcome = decide(&mut operation, &row, id).unwrap();
@@ -156,31 +158,31 @@ impl History {
             for (account, sign) in [(transfer.debit, -1), (transfer.credit, 1)] {
                 if account.kind() == Kind::Buffer {
                     let change = sign * transfer.amount.minor();
-                    buffers::change(&mut self.conn, row.id.organisation(), account.unit(), change).await.unwrap();
+                    buffers::change(&self.conn, row.id.organisation(), account.unit(), change).await.unwrap();
                 }
             }
         }
-        wallets::update(&mut self.conn, &[&row]).await.unwrap();
+        wallets::update(&self.conn, &[&row]).await.unwrap();
         let booked = Booked { operation, book_date };
-        ledger::insert(&mut self.conn, batch, std::slice::from_ref(&booked)).await.unwrap();
+        ledger::insert(&self.conn, batch, std::slice::from_ref(&booked)).await.unwrap();
         let (own, others): (Vec<_>, Vec<_>) =
             booked.operation.hold_entries.iter().cloned().partition(|entry| entry.hold == id);
         if !own.is_empty() {
             let is_payout = booked.operation.kind == OperationKind::PayoutRequest;
             let purpose = if is_payout { holds::Purpose::Payout } else { holds::Purpose::Sale };
-            holds::insert(&mut self.conn, id, &own, purpose, None).await.unwrap();
+            holds::insert(&self.conn, id, &own, purpose, None).await.unwrap();
         }
-        holds::change(&mut self.conn, &others).await.unwrap();
+        holds::change(&self.conn, &others).await.unwrap();
         booked
     }
 
     async fn load(&mut self, name: &'static str) -> Operation {
         let id = self.ids[name];
-        ledger::load(&mut self.conn, &[id]).await.unwrap().remove(&id).unwrap().operation
+        ledger::load(&self.conn, &[id]).await.unwrap().remove(&id).unwrap().operation
     }
 
     async fn earlier(&mut self, wallet: u32, name: &'static str) -> Vec<Booked> {
-        ledger::referring_to(&mut self.conn, wallet_id(1, wallet), self.ids[name]).await.unwrap()
+        ledger::referring_to(&self.conn, wallet_id(1, wallet), self.ids[name]).await.unwrap()
     }
 
     async fn grant(&mut self, name: &'static str, wallet: u32, unit: Unit, value: Option<i64>, parts: [i64; 5]) {
@@ -192,7 +194,7 @@ impl History {
                 GrantRequest { id, wallet: row.id, month: month(), grant }.decide(operation, row)
             })
             .await;
-        month_phases::insert_grant(&mut self.conn, wallet_id(1, wallet), month(), booked.operation.id).await.unwrap();
+        month_phases::insert_grant(&self.conn, wallet_id(1, wallet), month(), booked.operation.id).await.unwrap();
     }
 
     async fn grant_all(&mut self) {
@@ -210,7 +212,7 @@ impl History {
                 .await;
             let amount = Amount::cents(amount).unwrap();
             let id = booked.operation.id;
-            buffers::insert_draw(&mut self.conn, id, wallet_id(1, 1), amount, from, until).await.unwrap();
+            buffers::insert_draw(&self.conn, id, wallet_id(1, 1), amount, from, until).await.unwrap();
         }
     }
 
@@ -299,10 +301,11 @@ impl History {
     }
 
     async fn decide(&mut self, item: &SaleItem) -> Outcome {
-        let batch = ledger::begin_batch(&mut self.conn).await.unwrap();
+        let batch = ledger::begin_batch(&self.conn).await.unwrap();
         let now = batch.booked_at;
         let ids: Vec<WalletId> = item.wallet.into_iter().collect();
-        let locked = wallets::lock(&mut self.conn, &ids, now).await.unwrap();
+        let locked = wallets::lock(&self.conn, &ids).await.unwrap();
+        let wallets = wallets::read(&self.conn, locked).await.unwrap();
         let card_ids: Vec<Uuid> = match item.request.payer {
             Payer::Card { card, .. } => vec![card],
             Payer::ByName { .. } => vec![],
@@ -311,29 +314,30 @@ impl History {
             [Some(item.request.id), item.request.instead_of()].into_iter().flatten().collect();
         let organisation = self.terminal.organisation;
         let mut state = State {
-            cards: cards::load(&mut self.conn, &card_ids).await.unwrap(),
-            known: ledger::known(&mut self.conn, &asked).await.unwrap(),
-            book_dates: wallets::book_dates(&mut self.conn, &[organisation], now).await.unwrap().into_iter().collect(),
+            cards: cards::load(&self.conn, &card_ids).await.unwrap(),
+            known: ledger::known(&self.conn, &asked).await.unwrap(),
+            book_dates: wallets::book_dates(&self.conn, &[organisation], now).await.unwrap().into_iter().collect(),
             ..State::default()
         };
         let mut before = None;
-        if let Some((wallet, date)) = locked.first() {
-            let draws = buffers::open_draws(&mut self.conn, wallet.id, wallet.unit, *date).await.unwrap();
-            let balance = buffers::lock(&mut self.conn, organisation, wallet.unit).await.unwrap();
+        let date = state.book_dates[&organisation];
+        if let Some(wallet) = wallets.first() {
+            let draws = buffers::open_draws(&self.conn, wallet.id, wallet.unit, date).await.unwrap();
+            let balance = buffers::lock(&self.conn, organisation, wallet.unit).await.unwrap();
             before = Some(balance);
             state.buffer = Some(Buffer { balance, draws });
         }
-        state.wallets = locked.into_iter().map(|(wallet, date)| (wallet.id, (wallet, date))).collect();
+        state.wallets = wallets.into_iter().map(|wallet| (wallet.id, (wallet, date))).collect();
         let Decision::New(booked) = sale::decide(&mut state, item, now).unwrap() else { panic!("known") };
-        wallets::update(&mut self.conn, &state.wallets.values().map(|(wallet, _)| wallet).collect::<Vec<_>>())
+        wallets::update(&self.conn, &state.wallets.values().map(|(wallet, _)| wallet).collect::<Vec<_>>())
             .await
             .unwrap();
-        cards::update(&mut self.conn, &state.cards.values().collect::<Vec<_>>()).await.unwrap();
-        ledger::insert(&mut self.conn, batch, &booked).await.unwrap();
+        cards::update(&self.conn, &state.cards.values().collect::<Vec<_>>()).await.unwrap();
+        ledger::insert(&self.conn, batch, &booked).await.unwrap();
         if let (Some(buffer), Some(before)) = (&state.buffer, before) {
             let change = buffer.balance.minor() - before.minor();
-            buffers::change(&mut self.conn, organisation, before.unit(), change).await.unwrap();
-            buffers::update_draws(&mut self.conn, &buffer.draws).await.unwrap();
+            buffers::change(&self.conn, organisation, before.unit(), change).await.unwrap();
+            buffers::update_draws(&self.conn, &buffer.draws).await.unwrap();
         }
         booked.last().unwrap().operation.outcome
     }
@@ -423,8 +427,8 @@ impl History {
             })
             .await;
         let operation = tombstone(never_came, &void.operation, Outcome::Cancelled);
-        let batch = ledger::begin_batch(&mut self.conn).await.unwrap();
-        ledger::insert(&mut self.conn, batch, &[Booked { operation, book_date: void.book_date }]).await.unwrap();
+        let batch = ledger::begin_batch(&self.conn).await.unwrap();
+        ledger::insert(&self.conn, batch, &[Booked { operation, book_date: void.book_date }]).await.unwrap();
     }
 
     async fn hold(&mut self, name: &'static str, wallet: u32, amounts: Vec<(PurseName, i64)>) {
@@ -438,7 +442,7 @@ impl History {
 
     async fn capture(&mut self, name: &'static str, hold: &'static str, is_last: bool) {
         let hold = self.ids[hold];
-        let kept = holds::load(&mut self.conn, &[hold]).await.unwrap().remove(&hold).unwrap();
+        let kept = holds::load(&self.conn, &[hold]).await.unwrap().remove(&hold).unwrap();
         let booked = self
             .book(name, 1, OperationKind::Capture, |operation, row, id| {
                 operation.reference = Some(hold);
@@ -465,7 +469,7 @@ impl History {
 
     async fn release(&mut self, name: &'static str, wallet: u32, hold: &'static str, now: DateTime<Utc>) -> Outcome {
         let hold = self.ids[hold];
-        let kept = holds::load(&mut self.conn, &[hold]).await.unwrap().remove(&hold).unwrap();
+        let kept = holds::load(&self.conn, &[hold]).await.unwrap().remove(&hold).unwrap();
         let booked = self
             .book(name, wallet, OperationKind::Release, |operation, _, id| {
                 operation.reference = Some(hold);
@@ -508,12 +512,12 @@ impl History {
             .await;
         assert_eq!(booked.operation.outcome, Outcome::Booked);
         let (id, amount) = (booked.operation.id, Amount::cents(cents).unwrap());
-        payouts::insert(&mut self.conn, id, wallet_id(1, 1), amount, staff(1)).await.unwrap();
+        payouts::insert(&self.conn, id, wallet_id(1, 1), amount, staff(1)).await.unwrap();
     }
 
     async fn step(&mut self, name: &'static str, payout: &'static str, step: PayoutStep) -> Outcome {
         let payout = self.ids[payout];
-        let kept = payouts::load(&mut self.conn, payout).await.unwrap().unwrap();
+        let kept = payouts::load(&self.conn, payout).await.unwrap().unwrap();
         let mut status = PayoutStatus::Asked;
         let booked = self
             .book(name, 1, OperationKind::PayoutApproval, |operation, row, id| {
@@ -526,9 +530,9 @@ impl History {
             })
             .await;
         if let (PayoutStep::Approve { staff }, Outcome::Booked) = (step, booked.operation.outcome) {
-            payouts::approve(&mut self.conn, payout, staff, booked.operation.id).await.unwrap();
+            payouts::approve(&self.conn, payout, staff, booked.operation.id).await.unwrap();
         }
-        payouts::set_status(&mut self.conn, payout, status).await.unwrap();
+        payouts::set_status(&self.conn, payout, status).await.unwrap();
         booked.operation.outcome
     }
 
