@@ -152,16 +152,28 @@ fn request(answered: &Answered, id: OperationId) -> SaleRequest {
     }
 }
 
-/// Asks every answered sale again and compares the bytes.
+fn id_of(answered: &Answered) -> OperationId {
+    let parsed: serde_json::Value = serde_json::from_str(&answered.answer).unwrap();
+    OperationId::new(parsed["id"].as_str().unwrap().parse().unwrap()).unwrap()
+}
+
+/// Every sale that was answered stands in the ledger, before anybody asks for it again; then asking again answers the
+/// same bytes.
 async fn ask_again(data: &Path, answered: &[Answered]) {
     let database = Database::connect(&address(data).parse().unwrap(), 4).await.unwrap();
+    let ids: Vec<OperationId> = answered.iter().map(id_of).collect();
+    let connection = database.connection().await.unwrap();
+    for chunk in ids.chunks(1000) {
+        let known = pasje::db::ledger::known(&connection, chunk).await.unwrap();
+        let lost: Vec<_> = chunk.iter().filter(|id| !known.contains_key(id)).collect();
+        assert!(lost.is_empty(), "{} answered sales are lost, {:?} first", lost.len(), lost.first());
+    }
+    drop(connection);
     let authoriser = Arc::new(Authoriser::start(database, Arc::new(StubCardMac), Settings::default()));
     for chunk in answered.chunks(500) {
         let mut asked = tokio::task::JoinSet::new();
         for answered in chunk {
-            let parsed: serde_json::Value = serde_json::from_str(&answered.answer).unwrap();
-            let id = OperationId::new(parsed["id"].as_str().unwrap().parse().unwrap()).unwrap();
-            let (request, first) = (request(answered, id), answered.answer.clone());
+            let (request, first) = (request(answered, id_of(answered)), answered.answer.clone());
             let authoriser = authoriser.clone();
             asked.spawn(async move {
                 let again = authoriser.sell(request).await.unwrap().answer().to_bytes();
