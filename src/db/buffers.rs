@@ -9,9 +9,9 @@ use uuid::Uuid;
 use super::statement::{Statement, statement};
 use super::{DbError, corrupt};
 use crate::domain::account::{OrganisationId, WalletId};
+use crate::domain::draw::Draw;
 use crate::domain::money::{Amount, Unit};
 use crate::domain::operation::OperationId;
-use crate::domain::sale::Draw;
 
 /// The wallets among these that have a draw open around `today`, in whatever time zone: their unplanned care may come
 /// from the shared buffer.

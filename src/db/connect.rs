@@ -18,6 +18,8 @@ use super::url::{DatabaseUrl, UrlError, cause};
 const OLDEST_VERSION_NUM: i32 = 150_000;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const POOL_TIMEOUT: Duration = Duration::from_secs(10);
+/// A peer that is silent for longer is gone: a failover, a firewall that forgot.
+const TCP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Why the database cannot be used, and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -189,6 +191,10 @@ pub async fn establish(url: &DatabaseUrl) -> Result<AsyncPgConnection, ConnectEr
     if config.get_application_name().is_none() {
         config.application_name("pasje");
     }
+    // What is read after a lock must see what was committed before it, whatever a server's default is.
+    let options = config.get_options().map(str::to_owned).unwrap_or_default();
+    config.options(format!("{options} -c default_transaction_isolation=read\\ committed"));
+    config.tcp_user_timeout(TCP_TIMEOUT).keepalives_idle(TCP_TIMEOUT);
     let (client, connection) = match timeout(CONNECT_TIMEOUT, config.connect(tokio_postgres::NoTls)).await {
         Ok(Ok(connected)) => connected,
         Ok(Err(error)) if error.as_db_error().is_some() && !is_starting(&error) => {

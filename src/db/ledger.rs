@@ -66,8 +66,9 @@ pub async fn insert(conn: &AsyncPgConnection, batch: Batch, booked: &[Booked]) -
     if in_order.is_empty() {
         return Ok(());
     }
-    // Sent together: PostgreSQL carries one out while the next is being written.
+    // Sent together, in this order (biased: the first error is the one that counts): PostgreSQL carries one out while the next is being written.
     tokio::try_join!(
+        biased;
         insert_headers(conn, batch, &in_order),
         insert_lines(conn, batch, &in_order),
         insert_transfers(conn, batch, &in_order),
@@ -310,13 +311,15 @@ async fn load_lines(
             number: number.cast_unsigned(),
             service,
             quantity: quantity.cast_unsigned(),
-            kind: kind.and_then(|kind| LineKind::from_code(kind.into())),
+            kind: kind.map(|kind| LineKind::from_code(kind.into()).ok_or_else(|| corrupt("line.kind"))).transpose()?,
             price: amount(price, Unit::Eur)?,
             units: units.map(|units| amount(units, unit.ok_or_else(|| corrupt("line.units"))?)).transpose()?,
             vat_basis_points: vat.cast_unsigned(),
             planned,
             from_savings,
-            left_out: left_out.and_then(|reason| LeftOut::from_code(reason.into())),
+            left_out: left_out
+                .map(|reason| LeftOut::from_code(reason.into()).ok_or_else(|| corrupt("line.left_out")))
+                .transpose()?,
             hold: optional_id(hold)?,
         };
         if let Some(booked) = booked.get_mut(&stored_id(id)?) {

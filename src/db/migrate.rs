@@ -26,13 +26,23 @@ pub const TABLE_RIGHTS: &[(&str, &str)] = &[
     ("public.organisation", "SELECT, INSERT"),
     ("public.location", "SELECT, INSERT"),
     ("public.scheme", "SELECT, INSERT"),
-    ("public.wallet", "SELECT, INSERT, UPDATE"),
-    ("public.shared_buffer", "SELECT, INSERT, UPDATE"),
-    ("public.buffer_draw", "SELECT, INSERT, UPDATE"),
-    ("public.card", "SELECT, INSERT, UPDATE"),
-    ("public.hold", "SELECT, INSERT, UPDATE"),
+    (
+        "public.wallet",
+        "SELECT, INSERT, UPDATE (buyer), UPDATE (status), UPDATE (budget), UPDATE (budget_held), UPDATE (reserve), \
+         UPDATE (reserve_held), UPDATE (savings), UPDATE (savings_held), UPDATE (credit), UPDATE (credit_held), \
+         UPDATE (credit_cents), UPDATE (credit_cents_held), UPDATE (scheme)",
+    ),
+    ("public.shared_buffer", "SELECT, INSERT, UPDATE (balance)"),
+    ("public.buffer_draw", "SELECT, INSERT, UPDATE (used)"),
+    // A card's wallet never changes: its lock is what guards the card.
+    (
+        "public.card",
+        "SELECT, INSERT, UPDATE (status), UPDATE (expires_on), UPDATE (last_counter), UPDATE (counter_window), \
+         UPDATE (tap_limit_cents), UPDATE (day_limit_cents), UPDATE (day), UPDATE (day_cents)",
+    ),
+    ("public.hold", "SELECT, INSERT, UPDATE (remaining)"),
     ("public.month_phase", "SELECT, INSERT"),
-    ("public.payout", "SELECT, INSERT, UPDATE"),
+    ("public.payout", "SELECT, INSERT, UPDATE (status)"),
     ("public.payout_approval", "SELECT, INSERT"),
     ("public.price_list", "SELECT, INSERT, UPDATE (superseded_at)"),
     ("public.price", "SELECT, INSERT"),
@@ -198,6 +208,7 @@ async fn grant(connection: &mut AsyncPgConnection, login: &str) -> diesel::Query
         formats.push(format!("GRANT {rights} ON {table} TO %1$I"));
     }
     for sequence in SEQUENCES {
+        formats.push(format!("REVOKE ALL ON SEQUENCE {sequence} FROM %1$I"));
         formats.push(format!("GRANT USAGE ON SEQUENCE {sequence} TO %1$I"));
     }
     let login = login.to_owned();

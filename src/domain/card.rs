@@ -92,7 +92,7 @@ impl CounterWindow {
     }
 }
 
-/// A card row under its lock.
+/// A card row under its wallet's lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Card {
@@ -122,7 +122,7 @@ impl Card {
 
     /// What counts against the limit of `today`.
     pub fn spent_on(&self, today: NaiveDate) -> Amount {
-        if self.day == Some(today) { self.day_spent } else { Amount::zero(self.day_spent.unit()) }
+        if self.day >= Some(today) { self.day_spent } else { Amount::zero(self.day_spent.unit()) }
     }
 }
 

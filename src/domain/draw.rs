@@ -3,8 +3,9 @@
 use chrono::NaiveDate;
 
 use super::account::WalletId;
+use super::money::{Amount, AmountError};
 use super::operation::{OperationId, OperationKind, Outcome};
-use super::request::{Malformed, Problem, RequestEncoder};
+use super::request::{Malformed, Problem, RequestEncoder, is_sensible};
 use super::top_up::asked;
 use super::wallet::Wallet;
 
@@ -25,7 +26,8 @@ impl DrawRequest {
     /// # Errors
     /// [`Malformed::Dates`].
     pub fn check(&self) -> Result<(), Malformed> {
-        if self.until < self.from { Err(Malformed::Dates) } else { Ok(()) }
+        let in_order = self.from <= self.until;
+        if in_order && is_sensible(self.from) && is_sensible(self.until) { Ok(()) } else { Err(Malformed::Dates) }
     }
 
     /// Head, wallet, amount, first and last day.
@@ -45,5 +47,46 @@ impl DrawRequest {
     pub fn decide(&self, wallet: &Wallet) -> Result<Outcome, Problem> {
         asked(self.amount, wallet.unit)?;
         Ok(if wallet.is_closed { Outcome::WalletClosed } else { Outcome::Booked })
+    }
+}
+
+/// An approved draw on the shared buffer that is open today.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Draw {
+    pub id: OperationId,
+    pub amount: Amount,
+    pub used: Amount,
+}
+
+/// What a wallet may draw from the shared buffer. Only a sale that runs alone has one: the buffer's row is locked last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Buffer {
+    pub balance: Amount,
+    /// Oldest first.
+    pub draws: Vec<Draw>,
+}
+
+impl Buffer {
+    /// What the buffer gives today: no more than it has, no more than what is left of the draws.
+    pub(super) fn free(&self) -> Result<Amount, AmountError> {
+        let mut approved = Amount::zero(self.balance.unit());
+        for draw in &self.draws {
+            approved = approved.plus(draw.amount.minus_or_zero(draw.used))?;
+        }
+        Ok(approved.at_most(self.balance))
+    }
+
+    /// Uses up draws, the oldest first.
+    pub(super) fn take(&mut self, amount: Amount) -> Result<(), AmountError> {
+        self.balance = self.balance.minus(amount)?;
+        let mut rest = amount;
+        for draw in &mut self.draws {
+            let used = rest.at_most(draw.amount.minus_or_zero(draw.used));
+            draw.used = draw.used.plus(used)?;
+            rest = rest.minus_or_zero(used);
+        }
+        if rest.is_zero() { Ok(()) } else { Err(AmountError::Negative) }
     }
 }

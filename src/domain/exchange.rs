@@ -104,7 +104,8 @@ impl ExchangeBackRequest {
         let (Outcome::Booked, [paid, bought]) = (exchange.outcome, exchange.transfers.as_slice()) else {
             return Ok(Outcome::NotApproved);
         };
-        let returned: Vec<&Transfer> = earlier.iter().flat_map(|booked| &booked.operation.transfers).collect();
+        let paid_back = earlier.iter().filter(|booked| booked.operation.kind == OperationKind::ExchangeBack);
+        let returned: Vec<&Transfer> = paid_back.flat_map(|booked| &booked.operation.transfers).collect();
         let sum = |unit: Unit| {
             let of_unit = returned.iter().filter(|transfer| transfer.amount.unit() == unit);
             of_unit.map(|transfer| transfer.amount).try_fold(Amount::zero(unit), Amount::plus)

@@ -72,6 +72,17 @@ impl PurseName {
         }
     }
 
+    /// The code in request hashes; never changes.
+    pub const fn code(self) -> u8 {
+        match self {
+            PurseName::Budget => 1,
+            PurseName::Reserve => 2,
+            PurseName::Savings => 3,
+            PurseName::Credit => 4,
+            PurseName::CreditCents => 5,
+        }
+    }
+
     /// The kind of its account.
     pub const fn kind(self) -> Kind {
         match self {

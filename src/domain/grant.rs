@@ -7,7 +7,7 @@ use super::flow::Flow;
 use super::funding::{PurseName, Why};
 use super::money::{Amount, AmountError, Unit, wide_ratio};
 use super::operation::{Operation, OperationId, OperationKind, Outcome, Transfer};
-use super::request::{Malformed, Problem, RequestEncoder};
+use super::request::{Malformed, Problem, RequestEncoder, is_sensible};
 use super::wallet::Wallet;
 
 /// The parts of one month's grant. In euros all are cents; with [`Grant::unit_value_cents`] reserve, buffer and budget
@@ -130,7 +130,7 @@ impl GrantRequest {
     /// # Errors
     /// [`Malformed`].
     pub fn check(&self) -> Result<(), Malformed> {
-        if self.month.day() != 1 {
+        if self.month.day() != 1 || !is_sensible(self.month) {
             return Err(Malformed::Dates);
         }
         match self.grant.legs() {

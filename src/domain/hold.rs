@@ -7,7 +7,7 @@ use super::account::{Account, WalletId};
 use super::funding::{FundingLine, LineKind, PricedLine, PurseName, Shortfall, check_price, fund};
 use super::money::{Amount, Unit};
 use super::operation::{HoldEntry, Operation, OperationId, OperationKind, Outcome};
-use super::request::{Malformed, Problem, RequestEncoder};
+use super::request::{Malformed, Problem, RequestEncoder, is_sensible};
 use super::sale::{Basket, BasketLine, leg_transfer, written_line};
 use super::top_up::asked;
 use super::wallet::Wallet;
@@ -83,6 +83,9 @@ impl HoldRequest {
         if self.amounts.is_empty() {
             return Err(Malformed::Amount);
         }
+        if self.expires_at.is_some_and(|at| !is_sensible(at.date_naive())) {
+            return Err(Malformed::Dates);
+        }
         for (place, (purse, _)) in self.amounts.iter().enumerate() {
             if self.amounts.iter().skip(place + 1).any(|(other, _)| other == purse) {
                 return Err(Malformed::Units);
@@ -98,7 +101,7 @@ impl HoldRequest {
             .optional_i64(self.expires_at.map(|at| at.timestamp_micros()))
             .u32(u32::try_from(self.amounts.len()).unwrap_or(u32::MAX));
         for (purse, amount) in &self.amounts {
-            encoder = encoder.u8(*purse as u8).i64(*amount);
+            encoder = encoder.purse(*purse).i64(*amount);
         }
         encoder.finish()
     }

@@ -36,7 +36,7 @@ impl PriceList {
 
     /// Whether activities, extras and own lines may still be sold at this version.
     pub fn is_current(&self, now: DateTime<Utc>) -> bool {
-        self.superseded_at.is_none_or(|at| now < at + Duration::hours(Self::HOURS_AFTER))
+        self.superseded_at.is_none_or(|at| now.signed_duration_since(at) < Duration::hours(Self::HOURS_AFTER))
     }
 
     /// What a service costs this buyer; none if it is not sold to this buyer here.

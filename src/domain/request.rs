@@ -4,12 +4,12 @@
 //! never over JSON; it covers what was asked and no signature, MAC, nonce or send time.
 
 use card_protocol::{LineRecord, Sink, encode_basket};
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::account::WalletId;
-use super::funding::FundingError;
+use super::funding::{FundingError, PurseName};
 use super::money::{Amount, AmountError};
 use super::operation::{IdError, OperationId, OperationKind};
 use super::sale::{Payer, SaleMode, SaleRequest, Terminal};
@@ -38,8 +38,8 @@ pub enum Malformed {
     /// Units that do not fit together.
     #[error("the amounts are not in the units that this wallet needs")]
     Units,
-    /// Dates the wrong way round.
-    #[error("the last day is before the first")]
+    /// Dates the wrong way round, or in a year that cannot be meant.
+    #[error("the dates are not in order, or not between 2000 and 2200")]
     Dates,
     /// A request that refers to itself.
     #[error("an operation cannot refer to itself")]
@@ -47,6 +47,9 @@ pub enum Malformed {
     /// Price and units of a line disagree.
     #[error("price and units of a line must both be 0 or neither, and be equal in euros")]
     PriceAndUnitsDisagree,
+    /// Care by name without the name of who registers it.
+    #[error("a sale by name needs the member of staff who registers it")]
+    StaffMissing,
     /// A value that must be above 0.
     #[error("the value of a unit is missing, not above 0, or not for this unit")]
     UnitValue,
@@ -91,6 +94,11 @@ impl From<FundingError> for Problem {
             FundingError::Amount(error) => error.into(),
         }
     }
+}
+
+/// Whether a day can be meant: PostgreSQL's calendar is wide, and sums of days at its ends fail.
+pub fn is_sensible(day: NaiveDate) -> bool {
+    (2000..=2200).contains(&day.year())
 }
 
 /// Writes a request's fields, fixed in order and width, big-endian, and hashes them.
@@ -174,10 +182,17 @@ impl RequestEncoder {
         self.i64(value.to_epoch_days().into())
     }
 
-    /// Terminal 16, organisation 4, location 16.
+    /// Terminal 16. Where it stands is the service's knowledge, not the request's: a terminal that was moved meanwhile
+    /// still asks the same.
     #[must_use]
     pub fn terminal(self, value: &Terminal) -> Self {
-        self.uuid(value.id).u32(value.organisation.number().into()).uuid(value.location)
+        self.uuid(value.id)
+    }
+
+    /// 1 byte.
+    #[must_use]
+    pub fn purse(self, value: PurseName) -> Self {
+        self.u8(value.code())
     }
 
     /// The hash.
@@ -212,4 +227,94 @@ pub fn sale_hash(request: &SaleRequest) -> [u8; 32] {
     // A basket has at most 100 lines, far below what the count can hold.
     encode_basket(&records, &mut HashSink(&mut encoder.0));
     encoder.finish()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::domain::account::OrganisationId;
+    use crate::domain::sale::{Basket, BasketLine};
+
+    fn hex(bytes: [u8; 32]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn sale() -> SaleRequest {
+        let id = |last: u128| Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 | last);
+        let hold = OperationId::new(id(9)).unwrap();
+        SaleRequest {
+            id: OperationId::new(id(1)).unwrap(),
+            terminal: Terminal { id: id(2), organisation: OrganisationId::new(1).unwrap(), location: id(3) },
+            payer: Payer::Card { card: id(4), counter: 7, mac: [1; 16] },
+            mode: SaleMode::Online,
+            staff: None,
+            price_list: 3,
+            basket: Basket::new(vec![
+                BasketLine { service: id(5), quantity: 2, hold: None },
+                BasketLine { service: id(6), quantity: 1, hold: Some(hold) },
+            ])
+            .unwrap(),
+        }
+    }
+
+    /// The bytes behind these are stored with sales: do not change the test, raise the version.
+    #[test]
+    fn the_hash_of_a_sale_is_frozen() {
+        use sha2::{Digest, Sha256};
+        let id = |last: u8| {
+            let mut bytes = [0; 16];
+            (bytes[0], bytes[1], bytes[6], bytes[8], bytes[15]) = (0x01, 0x90, 0x70, 0x80, last);
+            bytes
+        };
+        let mut bytes = b"pasje request".to_vec();
+        bytes.extend([1, 1]); // version, kind
+        bytes.extend(id(1));
+        bytes.extend(id(2)); // terminal
+        bytes.push(1); // by card
+        bytes.extend(id(4));
+        bytes.extend([0, 0, 0, 7]);
+        bytes.push(1); // online
+        bytes.extend([0; 17]); // no staff
+        bytes.extend([0, 0, 0, 3]); // price list
+        bytes.extend([0, 2]); // lines
+        bytes.extend(id(5));
+        bytes.extend([0, 0, 0, 2]);
+        bytes.extend([0; 16]);
+        bytes.extend(id(6));
+        bytes.extend([0, 0, 0, 1]);
+        bytes.extend(id(9));
+        assert_eq!(hex(sale_hash(&sale())), hex(Sha256::digest(&bytes).into()));
+    }
+
+    #[test]
+    fn the_hash_covers_what_was_asked_and_nothing_else() {
+        let first = sale_hash(&sale());
+        let changed: [fn(&mut SaleRequest); 7] = [
+            |sale| sale.staff = Some(Uuid::nil()),
+            |sale| sale.price_list = 4,
+            |sale| sale.mode = SaleMode::Whole,
+            |sale| sale.mode = SaleMode::Forward { instead_of: None },
+            |sale| sale.terminal.id = Uuid::nil(),
+            |sale| sale.payer = Payer::Card { card: Uuid::nil(), counter: 7, mac: [1; 16] },
+            |sale| sale.basket = Basket::new(sale.basket.lines()[..1].to_vec()).unwrap(),
+        ];
+        for change in changed {
+            let mut other = sale();
+            change(&mut other);
+            assert_ne!(sale_hash(&other), first, "{other:?}");
+        }
+        // A MAC is no part of what was asked, and neither is where the service knows the terminal to be.
+        let mut same = sale();
+        same.payer = Payer::Card { card: same_card(&same), counter: 7, mac: [2; 16] };
+        same.terminal.location = Uuid::nil();
+        assert_eq!(sale_hash(&same), first);
+    }
+
+    fn same_card(sale: &SaleRequest) -> Uuid {
+        match sale.payer {
+            Payer::Card { card, .. } => card,
+            Payer::ByName { .. } => Uuid::nil(),
+        }
+    }
 }

@@ -24,11 +24,14 @@ use uuid::Uuid;
 
 use super::account::{Account, Kind, OrganisationId, WalletId};
 use super::card::{Card, CounterVerdict};
+use super::draw::Buffer;
 use super::flow::Flow;
 use super::funding::{Funding, FundingLeg, FundingLine, LeftOut, LineKind, PricedLine, Shortfall, Source, fund};
 use super::hold::{self, Hold};
-use super::money::{Amount, AmountError, Unit};
-use super::operation::{Authority, Booked, Line, Operation, OperationId, OperationKind, Outcome, Owner, Transfer};
+use super::money::{Amount, Unit};
+use super::operation::{
+    Authority, Booked, IdError, Line, Operation, OperationId, OperationKind, Outcome, Owner, Transfer,
+};
 use super::price_list::PriceList;
 use super::request::{Malformed, Problem};
 use super::wallet::Wallet;
@@ -129,10 +132,11 @@ pub struct SaleRequest {
 
 impl SaleRequest {
     /// # Errors
-    /// [`Malformed::SelfReference`] for an attempt that replaces itself.
+    /// [`Malformed::SelfReference`] for an attempt that replaces itself, [`Malformed::StaffMissing`].
     pub fn check(&self) -> Result<(), Malformed> {
-        match self.mode {
-            SaleMode::Forward { instead_of: Some(attempt) } if attempt == self.id => Err(Malformed::SelfReference),
+        match (self.mode, self.payer) {
+            (SaleMode::Forward { instead_of: Some(attempt) }, _) if attempt == self.id => Err(Malformed::SelfReference),
+            (_, Payer::ByName { .. }) if self.staff.is_none() => Err(Malformed::StaffMissing),
             _ => Ok(()),
         }
     }
@@ -157,24 +161,6 @@ impl SaleRequest {
             Payer::ByName { .. } => Authority::NoCard,
         }
     }
-}
-
-/// An approved draw on the shared buffer that is open today.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct Draw {
-    pub id: OperationId,
-    pub amount: Amount,
-    pub used: Amount,
-}
-
-/// What a wallet may draw from the shared buffer. Only a sale that runs alone has one: the buffer's row is locked last.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct Buffer {
-    pub balance: Amount,
-    /// Oldest first.
-    pub draws: Vec<Draw>,
 }
 
 /// The rows that a batch of sales is decided over, all under their locks; decisions change them in place.
@@ -256,6 +242,10 @@ pub fn decide(state: &mut State, item: &SaleItem, now: DateTime<Utc>) -> Result<
     }
     request.id.check_window(now)?;
     request.check()?;
+    // An attempt of the future could come later and would then be booked beside its forward.
+    if let Some(Err(IdError::TooNew)) = request.instead_of().map(|attempt| attempt.check_window(now)) {
+        return Err(IdError::TooNew.into());
+    }
     let mut deal = Deal::begin(state, item, now)?;
     let outcome = match deal.refused_card(state) {
         Some(outcome) => outcome,
@@ -474,7 +464,8 @@ impl<'a> Deal<'a> {
                 spent = spent.plus(line.price)?;
             }
         }
-        card.day = Some(self.book_date);
+        // A batch that began before midnight may come after one that began later: the day never goes back.
+        card.day = card.day.max(Some(self.book_date));
         card.day_spent = spent;
         Ok(())
     }
@@ -496,7 +487,7 @@ impl<'a> Deal<'a> {
             }
         }
         let mut booked = Vec::with_capacity(1);
-        // An attempt that never came must never be booked: its id is taken by a tombstone. An id outside the window
+        // An attempt that never came must never be booked: its id is taken by a tombstone. An id that is too old
         // needs none, the window refuses it.
         if let Some(attempt) = self.item.request.instead_of()
             && self.operation.outcome.is_sold()
@@ -572,27 +563,4 @@ pub fn written_line(
         left_out,
         hold: asked.hold,
     })
-}
-
-impl Buffer {
-    /// What the buffer gives today: no more than it has, no more than what is left of the draws.
-    fn free(&self) -> Result<Amount, AmountError> {
-        let mut approved = Amount::zero(self.balance.unit());
-        for draw in &self.draws {
-            approved = approved.plus(draw.amount.minus_or_zero(draw.used))?;
-        }
-        Ok(approved.at_most(self.balance))
-    }
-
-    /// Uses up draws, the oldest first.
-    fn take(&mut self, amount: Amount) -> Result<(), AmountError> {
-        self.balance = self.balance.minus(amount)?;
-        let mut rest = amount;
-        for draw in &mut self.draws {
-            let used = rest.at_most(draw.amount.minus_or_zero(draw.used));
-            draw.used = draw.used.plus(used)?;
-            rest = rest.minus_or_zero(used);
-        }
-        if rest.is_zero() { Ok(()) } else { Err(AmountError::Negative) }
-    }
 }

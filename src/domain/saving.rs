@@ -38,9 +38,9 @@ impl CloseRequest {
         }
     }
 
-    /// Head, wallet, kind of account, amount.
+    /// Head, wallet, purse, amount.
     pub fn hash(&self) -> [u8; 32] {
-        RequestEncoder::new(self.kind(), self.id).wallet(self.wallet).u8(self.from as u8).i64(self.amount).finish()
+        RequestEncoder::new(self.kind(), self.id).wallet(self.wallet).purse(self.from).i64(self.amount).finish()
     }
 
     /// Takes free money only. Order: `wallet_closed` (saving), `insufficient_funds`, `booked`.

@@ -104,7 +104,8 @@ impl TopUpReversalRequest {
             return Ok(Outcome::NotApproved);
         };
         let mut left = came_in.amount;
-        for transfer in earlier.iter().flat_map(|booked| &booked.operation.transfers) {
+        let reversals = earlier.iter().filter(|booked| booked.operation.kind == OperationKind::TopUpReversal);
+        for transfer in reversals.flat_map(|booked| &booked.operation.transfers) {
             left = left.minus_or_zero(transfer.amount);
         }
         if left.minus(amount).is_err() {

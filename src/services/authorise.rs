@@ -14,6 +14,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -29,10 +30,11 @@ use super::price_cache::PriceCache;
 use crate::db::connect::Database;
 use crate::db::{DbError, buffers, cards, holds, ledger, wallets};
 use crate::domain::account::WalletId;
+use crate::domain::draw::Buffer;
 use crate::domain::funding::{LineKind, Unplanned};
 use crate::domain::operation::{Booked, HoldEntry, Operation, OperationId};
 use crate::domain::request::{Problem, sale_hash};
-use crate::domain::sale::{Buffer, Decision, Payer, SaleItem, SaleRequest, State, decide};
+use crate::domain::sale::{Decision, Payer, SaleItem, SaleRequest, State, decide};
 
 /// How the authoriser is set up.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +75,9 @@ pub enum AuthoriseError {
 
 /// Failures in a row after which a batch that is booked one by one is given up.
 const FAILURES_MAX: u32 = 3;
+
+/// Far above what a batch takes, its locks and its tries one by one included.
+const BATCH_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Cards whose wallet is remembered, at most.
 const CARDS_MAX: usize = 1_000_000;
@@ -228,7 +233,15 @@ impl Lane {
         let mut jobs = Vec::with_capacity(batch_max);
         while queue.recv_many(&mut jobs, batch_max).await > 0 {
             let (items, callers): (Vec<SaleItem>, Vec<_>) = jobs.drain(..).map(|job| (job.item, job.answer)).unzip();
-            let answers = self.book(&items).await;
+            // A connection that neither answers nor breaks (a failover, a firewall) must not hold the lane for ever.
+            let answers = match tokio::time::timeout(BATCH_TIMEOUT, self.book(&items)).await {
+                Ok(answers) => answers,
+                Err(_) => {
+                    tracing::error!(sales = items.len(), "a batch took too long; its connection is given up");
+                    self.conn = None;
+                    items.iter().map(|_| Err(AuthoriseError::OutcomeUnknown)).collect()
+                }
+            };
             for (caller, answer) in callers.into_iter().zip(answers) {
                 // A caller that hung up asks again by id.
                 let _ = caller.send(answer);
@@ -329,7 +342,11 @@ async fn decide_and_write(
     let mut new: Vec<Booked> = Vec::with_capacity(items.len());
     let mut decisions = Vec::with_capacity(items.len());
     for item in items {
-        decisions.push(match decide(&mut state, item, batch.booked_at) {
+        // A decision changes the state at its very end, so one that panics has changed nothing: its sale is refused, and
+        // the lane goes on for everybody else.
+        let decided = catch_unwind(AssertUnwindSafe(|| decide(&mut state, item, batch.booked_at)));
+        let decided = decided.unwrap_or_else(|_| Err(Problem::Broken("a decision panicked".to_owned())));
+        decisions.push(match decided {
             Ok(Decision::New(booked)) => {
                 new.extend(booked);
                 Ok(())
@@ -387,6 +404,7 @@ async fn lock(conn: &mut AsyncPgConnection, items: &[SaleItem], batch: ledger::B
     let locked = wallets::lock(conn, &wallet_ids).await?;
     let shared: &AsyncPgConnection = conn;
     let (wallets, book_dates, cards, known, holds) = tokio::try_join!(
+        biased;
         wallets::read(shared, locked),
         wallets::book_dates(shared, &organisations, batch.booked_at),
         cards::load(shared, &card_ids),
@@ -457,6 +475,7 @@ async fn write(
     let shared: &AsyncPgConnection = conn;
     // Sent together, so that neither side waits for the other to read or write a batch of rows.
     tokio::try_join!(
+        biased;
         ledger::insert(shared, batch, new),
         wallets::update(shared, &changed),
         cards::update(shared, &used),

@@ -52,7 +52,7 @@ impl From<ConnectError> for BookError {
 }
 
 /// A request that books one operation on one wallet.
-pub trait Booking: Sync {
+pub trait Booking: Clone + Send + Sync + 'static {
     /// The id that the caller gave it.
     fn id(&self) -> OperationId;
     /// What it is.
@@ -107,12 +107,18 @@ impl Books<'_> {
 /// Attempts at one booking: the first, and two more after a deadlock, a lock time-out or a race for an id.
 const ATTEMPTS: u32 = 3;
 
-/// Books a request, or answers what it was answered before.
+/// Books a request, or answers what it was answered before. In a task of its own: a caller that hangs up cancels nothing.
 ///
 /// # Errors
 /// [`BookError`].
 pub async fn book<B: Booking>(database: &Database, request: &B) -> Result<Booked, BookError> {
     request.check()?;
+    let (database, request) = (database.clone(), request.clone());
+    let booking = tokio::spawn(async move { book_with_retries(&database, &request).await });
+    booking.await.unwrap_or(Err(BookError::OutcomeUnknown))
+}
+
+async fn book_with_retries<B: Booking>(database: &Database, request: &B) -> Result<Booked, BookError> {
     let mut attempt = 1;
     loop {
         match book_once(database, request).await {

@@ -27,8 +27,11 @@ pub async fn expire_holds(database: &Database) -> Result<usize, BookError> {
         let mut given_back = 0;
         for hold in due {
             let id = OperationId::new(Uuid::now_v7()).map_err(Problem::from)?;
-            let booked = book(database, &ReleaseRequest { id, hold, expired: true }).await?;
-            given_back += usize::from(booked.operation.outcome == Outcome::Booked);
+            match book(database, &ReleaseRequest { id, hold, expired: true }).await {
+                Ok(booked) => given_back += usize::from(booked.operation.outcome == Outcome::Booked),
+                // One that cannot be given back now must not keep the others waiting.
+                Err(error) => tracing::error!(%error, hold = %hold.uuid(), "a hold could not be expired"),
+            }
         }
         // Nothing is due, or the database's clock does not find it due yet: the next run does.
         if given_back == 0 {

@@ -96,7 +96,7 @@ async fn missing_rights_are_each_named() {
     for (revoke, expected) in [
         ("REVOKE USAGE ON SCHEMA ledger FROM pasje_service", "USAGE on schema ledger"),
         ("REVOKE INSERT ON ledger.transfer FROM pasje_service", "INSERT on ledger.transfer"),
-        ("REVOKE UPDATE ON wallet FROM pasje_service", "UPDATE on public.wallet"),
+        ("REVOKE UPDATE (buyer) ON wallet FROM pasje_service", "UPDATE (buyer) on public.wallet"),
         (
             "REVOKE UPDATE (superseded_at) ON price_list FROM pasje_service",
             "UPDATE (superseded_at) on public.price_list",

@@ -33,6 +33,11 @@ impl Model<'_> {
         if attempt == Some(request.id.uuid()) {
             return Err(Stop::Problem("malformed"));
         }
+        let too_new =
+            |id: Uuid| id.as_u128() >> 80 > u128::from((now + Duration::minutes(5)).timestamp_millis().cast_unsigned());
+        if attempt.is_some_and(too_new) {
+            return Err(Stop::Problem("id"));
+        }
         draft.terminal = Some(request.terminal.id);
         draft.reply.reference = attempt;
         if let Payer::Card { card, counter, mac } = request.payer {

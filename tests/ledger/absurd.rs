@@ -195,6 +195,9 @@ async fn a_closed_wallet_sells_nothing_and_takes_no_money() {
     assert_eq!(sale.operation.outcome, Outcome::WalletClosed);
     let mut by_name = client.tap(&[(COFFEE, 1)]);
     by_name.payer = Payer::ByName { wallet: client.wallet };
+    let error = restaurant.authoriser.sell(by_name.clone()).await.unwrap_err();
+    assert!(matches!(error, AuthoriseError::Problem(Problem::Malformed(Malformed::StaffMissing))), "{error:?}");
+    by_name.staff = Some(Uuid::now_v7());
     let by_name: SaleRequest = by_name;
     assert_eq!(restaurant.sell(&by_name).await.operation.outcome, Outcome::WalletClosed);
     let top_up = book(&restaurant.database, &client.top_up(100)).await.unwrap();

@@ -370,6 +370,7 @@ async fn a_forward_by_name_of_a_sale_that_was_approved_is_not_booked_again() {
     let sale = |mode| {
         let mut sale = client.tap(&[(SHOWER, 1)]);
         (sale.mode, sale.payer) = (mode, pasje::domain::sale::Payer::ByName { wallet: client.wallet });
+        sale.staff = Some(Uuid::now_v7());
         sale
     };
     let attempt = sale(SaleMode::Online);

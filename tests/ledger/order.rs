@@ -141,6 +141,7 @@ async fn care_and_a_meal_are_never_refused() {
     // Without a working card, by name: care and the meal only.
     let mut request = client.tap(&[(WINE, 1), (SHOWER, 1), (MEAL, 1)]);
     request.payer = Payer::ByName { wallet: client.wallet };
+    request.staff = Some(Uuid::now_v7());
     let booked = restaurant.sell(&request).await;
     assert_eq!(booked.operation.outcome, Outcome::ApprovedInPart);
     assert_eq!(booked.answer().left_out[0].reason, "card_needed");

@@ -7,6 +7,7 @@ use chrono::{DateTime, Datelike, Duration, NaiveDate, Utc};
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use pasje::db::{buffers, cards, holds, ledger, month_phases, payouts, wallets};
 use pasje::domain::account::{Account, Kind, OrganisationId, WalletId};
+use pasje::domain::draw::Buffer;
 use pasje::domain::draw::DrawRequest;
 use pasje::domain::exchange::{ExchangeBackRequest, ExchangeRequest};
 use pasje::domain::funding::{LineKind, PurseName};
@@ -18,7 +19,7 @@ use pasje::domain::payout::{PayoutRequest, PayoutStatus, PayoutStep, PayoutStepR
 use pasje::domain::price_list::{Price, PriceList};
 use pasje::domain::request::{Problem, sale_hash};
 use pasje::domain::sale::{
-    Basket, BasketLine, Buffer, Decision, Payer, SaleItem, SaleMode, SaleRequest, State, Terminal, tombstone,
+    Basket, BasketLine, Decision, Payer, SaleItem, SaleMode, SaleRequest, State, Terminal, tombstone,
 };
 use pasje::domain::saving::{CloseRequest, Fate};
 use pasje::domain::top_up::{Till, TopUpRequest, TopUpReversalRequest};
@@ -288,7 +289,8 @@ impl History {
             hold: None,
         };
         let basket = Basket::new(lines.iter().map(line).collect()).unwrap();
-        let request = SaleRequest { id, terminal: self.terminal, payer, mode, staff: None, price_list: 1, basket };
+        let staff = (!by_card).then(|| Uuid::from_u128(0x57aff));
+        let request = SaleRequest { id, terminal: self.terminal, payer, mode, staff, price_list: 1, basket };
         let known = wallet != wallet_id(1, 9);
         let item = SaleItem {
             request_hash: sale_hash(&request),
