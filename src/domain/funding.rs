@@ -182,6 +182,8 @@ stored_codes! {
         CardNeeded = 3 "card_needed",
         OverLimit = 4 "over_limit",
         InsufficientFunds = 5 "insufficient_funds",
+        /// Of a forward: its online attempt sold it.
+        AlreadyBooked = 6 "already_booked",
     }
 }
 

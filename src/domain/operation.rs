@@ -112,7 +112,7 @@ stored_codes! {
         ApprovedInPart = 2 "approved_in_part",
         /// What was asked is done.
         Booked = 3 "booked",
-        /// A forward whose online attempt had been approved after all.
+        /// A forward of which the online attempt sold everything after all.
         AlreadyBooked = 4 "already_booked",
         /// A void of a sale that had not come: it will never be booked.
         CancelledBeforehand = 5 "cancelled_beforehand",
@@ -184,6 +184,7 @@ impl Outcome {
             LeftOut::CardNeeded => Outcome::CardNeeded,
             LeftOut::OverLimit => Outcome::OverLimit,
             LeftOut::InsufficientFunds => Outcome::InsufficientFunds,
+            LeftOut::AlreadyBooked => Outcome::AlreadyBooked,
         }
     }
 }

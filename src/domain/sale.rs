@@ -7,7 +7,8 @@
 //! 3. the id's window: a problem,
 //! 4. `card_unknown`, `card_blocked`, `card_expired`, `wallet_closed`,
 //! 5. `card_mac_wrong`, `counter_used`, `counter_too_old`; from here on the counter is used up,
-//! 6. `already_booked`: the online attempt that a forward replaces was approved,
+//! 6. of a forward, what the online attempt that it replaces sold after all, and was not given back, is not sold again:
+//!    `already_booked` when nothing else remains,
 //! 7. line by line: `service_unknown`, `price_list_out_of_date`, `card_needed`, `over_limit`, `insufficient_funds`;
 //!    the sale is declined, with the first of these, only when no line remains (or one is missing of a `whole` sale),
 //! 8. `approved_in_part`, `approved`.
@@ -173,6 +174,9 @@ pub struct State {
     pub holds: HashMap<OperationId, Hold>,
     /// What stands in the ledger, or was decided earlier in this batch, under the ids that the batch names.
     pub known: HashMap<OperationId, Known>,
+    /// What the attempts that forwards of this batch replace have sold and not given back: services and quantities. An
+    /// attempt that is not known yet is there with nothing, so that one decided earlier in this batch is remembered.
+    pub attempts: HashMap<OperationId, Vec<(Uuid, u32)>>,
     /// The organisations' book dates, for what belongs to no wallet.
     pub book_dates: HashMap<OrganisationId, NaiveDate>,
     pub buffer: Option<Buffer>,
@@ -247,7 +251,7 @@ pub fn decide(state: &mut State, item: &SaleItem, now: DateTime<Utc>) -> Result<
         return Err(IdError::TooNew.into());
     }
     let mut deal = Deal::begin(state, item, now)?;
-    let outcome = match deal.refused_card(state) {
+    let outcome = match deal.refused_card() {
         Some(outcome) => outcome,
         None => deal.sell(state)?,
     };
@@ -302,12 +306,12 @@ impl<'a> Deal<'a> {
     }
 
     /// Steps 4 and 5. A forward is delivered already, so a block, an expiry or a close comes too late for it.
-    fn refused_card(&mut self, state: &State) -> Option<Outcome> {
+    fn refused_card(&mut self) -> Option<Outcome> {
         let request = &self.item.request;
         let Some(wallet) = &self.wallet else { return Some(Outcome::CardUnknown) };
         let Payer::Card { counter, .. } = request.payer else {
             let closed = (wallet.is_closed && !request.is_forward()).then_some(Outcome::WalletClosed);
-            return closed.or_else(|| self.already_booked(state));
+            return closed;
         };
         let Some(card) = &mut self.card else { return Some(Outcome::CardUnknown) };
         if !request.is_forward() {
@@ -331,13 +335,27 @@ impl<'a> Deal<'a> {
         }
         card.counters.mark(counter);
         self.operation.counter = Some(counter);
-        self.already_booked(state)
+        None
     }
 
-    /// Step 6.
-    fn already_booked(&self, state: &State) -> Option<Outcome> {
-        let attempt = self.item.request.instead_of().and_then(|attempt| state.known.get(&attempt));
-        attempt.filter(|attempt| self.is_same_tap(attempt) && attempt.outcome.is_sold()).map(|_| Outcome::AlreadyBooked)
+    /// Step 6: the lines as asked, with the quantities that are still to sell; 0 where the attempt sold them all.
+    fn still_to_sell(&self, state: &State) -> Vec<BasketLine> {
+        let attempt = self.item.request.instead_of();
+        let is_same_tap = attempt.and_then(|id| state.known.get(&id)).is_some_and(|known| self.is_same_tap(known));
+        let sold = attempt.filter(|_| is_same_tap).and_then(|id| state.attempts.get(&id));
+        let mut sold = sold.cloned().unwrap_or_default();
+        let lines = self.item.request.basket.lines().iter();
+        lines
+            .map(|line| {
+                let mut quantity = line.quantity;
+                for (_, left) in sold.iter_mut().filter(|(service, _)| *service == line.service) {
+                    let covered = quantity.min(*left);
+                    *left -= covered;
+                    quantity -= covered;
+                }
+                BasketLine { quantity, ..*line }
+            })
+            .collect()
     }
 
     /// Whether an attempt can be what this forward replaces: same client, same terminal.
@@ -352,7 +370,11 @@ impl<'a> Deal<'a> {
         let Some(wallet) = self.wallet.clone() else { return Ok(Outcome::CardUnknown) };
         let unit = wallet.unit;
         let mut lines = Vec::with_capacity(self.item.request.basket.lines().len());
-        for line in self.item.request.basket.lines() {
+        let to_sell = self.still_to_sell(state);
+        if to_sell.iter().all(|line| line.quantity == 0) {
+            return Ok(Outcome::AlreadyBooked);
+        }
+        for line in &to_sell {
             lines.push(self.price(state, &wallet, line)?);
         }
         let mut free = wallet.free();
@@ -366,7 +388,10 @@ impl<'a> Deal<'a> {
         };
         let limit = self.card.as_ref().and_then(|card| card.limit_left(self.book_date));
         let Funding { legs, left_out } = fund(unit, wallet.rules, free, &lines, shortfall, limit)?;
-        for (number, (asked, line)) in self.item.request.basket.lines().iter().zip(&lines).enumerate() {
+        for (number, (asked, line)) in to_sell.iter().zip(&lines).enumerate() {
+            // What is left out keeps the quantity that was asked.
+            let whole = self.item.request.basket.lines().get(number).filter(|_| asked.quantity == 0);
+            let asked = whole.unwrap_or(asked);
             let reason = left_out.iter().find(|(left_out, _)| *left_out == number).map(|(_, reason)| *reason);
             let version = self.item.price_list.as_deref();
             let vat = version
@@ -392,6 +417,9 @@ impl<'a> Deal<'a> {
     /// lines, at its own prices.
     fn price(&self, state: &State, wallet: &Wallet, line: &BasketLine) -> Result<FundingLine, Problem> {
         let request = &self.item.request;
+        if line.quantity == 0 {
+            return Ok(FundingLine::LeftOut(LeftOut::AlreadyBooked));
+        }
         let Some(list) = &self.item.price_list else { return Ok(FundingLine::LeftOut(LeftOut::PriceListOutOfDate)) };
         let Some(price) = list.price(line.service, wallet.buyer) else {
             return Ok(FundingLine::LeftOut(LeftOut::ServiceUnknown));
@@ -500,6 +528,10 @@ impl<'a> Deal<'a> {
         booked.push(self.operation);
         for operation in &booked {
             state.known.insert(operation.id, Known::of(operation));
+            if let Some(sold) = state.attempts.get_mut(&operation.id).filter(|_| operation.outcome.is_sold()) {
+                let kept = operation.lines.iter().filter(|line| line.left_out.is_none());
+                *sold = kept.map(|line| (line.service, line.quantity)).collect();
+            }
         }
         booked.into_iter().map(|operation| Booked { operation, book_date: self.book_date }).collect()
     }

@@ -32,9 +32,10 @@ use crate::db::{DbError, buffers, cards, holds, ledger, wallets};
 use crate::domain::account::WalletId;
 use crate::domain::draw::Buffer;
 use crate::domain::funding::{LineKind, Unplanned};
-use crate::domain::operation::{Booked, HoldEntry, Operation, OperationId};
+use crate::domain::operation::{Booked, HoldEntry, Operation, OperationId, OperationKind};
+use crate::domain::refund::all_that_is_left;
 use crate::domain::request::{Problem, sale_hash};
-use crate::domain::sale::{Decision, Payer, SaleItem, SaleRequest, State, decide};
+use crate::domain::sale::{Decision, Known, Payer, SaleItem, SaleRequest, State, decide};
 
 /// How the authoriser is set up.
 #[derive(Clone, Copy, Debug)]
@@ -412,6 +413,7 @@ async fn lock(conn: &mut AsyncPgConnection, items: &[SaleItem], batch: ledger::B
         holds::load(shared, &hold_ids),
     )?;
     let mut state = State { cards, holds, known, book_dates, ..State::default() };
+    state.attempts = attempts(conn, items, &state.known).await?;
     for wallet in wallets {
         let book_date = state.book_dates.get(&wallet.id.organisation()).copied();
         let book_date = book_date.ok_or(DbError::Corrupt("wallet.id"))?;
@@ -419,6 +421,29 @@ async fn lock(conn: &mut AsyncPgConnection, items: &[SaleItem], batch: ledger::B
     }
     lock_buffer(conn, items, batch.booked_at.date_naive(), &mut state).await?;
     Ok(state)
+}
+
+/// What the attempts that forwards replace have sold and not given back. Their wallets are locked: an attempt of another
+/// client's is no attempt of this forward's, and the domain does not ask for it.
+async fn attempts(
+    conn: &AsyncPgConnection,
+    items: &[SaleItem],
+    known: &HashMap<OperationId, Known>,
+) -> Result<HashMap<OperationId, Vec<(Uuid, u32)>>, DbError> {
+    let mut attempts: HashMap<OperationId, Vec<(Uuid, u32)>> =
+        items.iter().filter_map(|item| item.request.instead_of()).map(|attempt| (attempt, Vec::new())).collect();
+    for (id, sold) in &mut attempts {
+        let is_sold = |known: &&Known| known.kind == OperationKind::Sale && known.outcome.is_sold();
+        let Some(wallet) = known.get(id).filter(is_sold).and_then(|known| known.owner.wallet()) else { continue };
+        let Some(sale) = ledger::load(conn, &[*id]).await?.remove(id) else { continue };
+        let earlier = ledger::referring_to(conn, wallet, *id).await?;
+        for (number, left) in all_that_is_left(&sale.operation, &earlier) {
+            if let Some(line) = sale.operation.lines.iter().find(|line| line.number == number) {
+                sold.push((line.service, left));
+            }
+        }
+    }
+    Ok(attempts)
 }
 
 /// Sales that may draw on the shared buffer run alone: the buffer's row is everybody's, and is locked last.

@@ -9,7 +9,7 @@ use pasje::domain::refund::{Client, RefundRequest, VoidRequest};
 use pasje::domain::sale::{BasketLine, Payer, SaleMode, SaleRequest};
 use uuid::Uuid;
 
-use crate::model::{Draft, GREATEST, Leg, Model, Sold, Step, Stop, WRONG_MAC};
+use crate::model::{Ask, Draft, GREATEST, Leg, Model, Sold, Step, Stop, WRONG_MAC};
 use crate::paying::{Item, Manner, Paid, Pots, counts_against_limits, disagrees, pay, returned};
 
 const COUNTERS_REMEMBERED: u32 = 256;
@@ -48,6 +48,8 @@ impl Model<'_> {
         } else if !is_forward {
             self.is_open(draft.owner)?;
         }
+        // what the online attempt sold after all, by service
+        let mut sold: BTreeMap<Uuid, i128> = BTreeMap::new();
         if let Some(attempt) = attempt {
             match self.entries.get(&attempt) {
                 None if recent(attempt, now) => draft.tombstone = Some((attempt, "superseded")),
@@ -57,13 +59,35 @@ impl Model<'_> {
                         && first.reply.operation == "sale"
                         && ["approved", "approved_in_part"].contains(&first.reply.outcome) =>
                 {
-                    return Ok("already_booked");
+                    let Some(Ask::Sale(ask)) = &first.ask else { unreachable!() };
+                    for (number, line) in first.lines.iter().filter(|(_, line)| line.left_out.is_none()) {
+                        let given_back = self.books.refunded.get(&(attempt, *number)).copied().unwrap_or(0);
+                        let service = ask.basket.lines()[usize::from(*number)].service;
+                        *sold.entry(service).or_default() += line.quantity - given_back;
+                    }
                 }
                 _ => {}
             }
         }
-        let items: Vec<Item> =
-            request.basket.lines().iter().map(|line| self.price(request, draft.owner, line, now)).collect();
+        let mut rest = Vec::new();
+        for line in request.basket.lines() {
+            let had = sold.get(&line.service).copied().unwrap_or(0).min(i128::from(line.quantity));
+            *sold.entry(line.service).or_default() -= had;
+            rest.push(i128::from(line.quantity) - had);
+        }
+        if rest.iter().all(|quantity| *quantity == 0) {
+            return Ok("already_booked");
+        }
+        let items: Vec<Item> = request
+            .basket
+            .lines()
+            .iter()
+            .zip(&rest)
+            .map(|(line, rest)| match u32::try_from(*rest).unwrap() {
+                0 => nothing("already_booked"),
+                quantity => self.price(request, draft.owner, &BasketLine { quantity, ..*line }, now),
+            })
+            .collect();
         let manner = match request.mode {
             SaleMode::Online => Manner::InPart,
             SaleMode::Whole => Manner::Whole,
@@ -82,7 +106,8 @@ impl Model<'_> {
                     draft.hold(hold.uuid(), purse, -amount);
                 }
             }
-            self.write_line(draft, number, i128::from(line.quantity), item, &paid);
+            let quantity = if rest[number] == 0 { i128::from(line.quantity) } else { rest[number] };
+            self.write_line(draft, number, quantity, item, &paid);
         }
         self.use_permissions(draft);
         Ok(if paid.left_out.is_empty() { "approved" } else { "approved_in_part" })
@@ -132,15 +157,6 @@ impl Model<'_> {
     fn price(&self, request: &SaleRequest, wallet: i64, line: &BasketLine, now: DateTime<Utc>) -> Item {
         let client = self.client(wallet);
         let list = self.world.lists.get(&(request.terminal.location, request.price_list));
-        let nothing = |reason| Item {
-            kind: "own",
-            price: 0,
-            units: None,
-            planned: false,
-            consented: false,
-            hold: Pots::new(),
-            barred: Some(reason),
-        };
         // a version that this location never had tells no kind, so it stops every line
         let Some(list) = list else { return nothing("price_list_out_of_date") };
         let Some(tag) = list.prices.get(&(line.service, client.buyer)) else { return nothing("service_unknown") };
@@ -408,4 +424,17 @@ fn recent(id: Uuid, now: DateTime<Utc>) -> bool {
     let millis = i64::try_from(id.as_u128() >> 80).unwrap();
     DateTime::<Utc>::from_timestamp_millis(millis)
         .is_some_and(|made| made >= now - Duration::days(35) && made <= now + Duration::minutes(5))
+}
+
+/// A line that is left out before money is looked at.
+fn nothing(reason: &'static str) -> Item {
+    Item {
+        kind: "own",
+        price: 0,
+        units: None,
+        planned: false,
+        consented: false,
+        hold: Pots::new(),
+        barred: Some(reason),
+    }
 }

@@ -403,3 +403,51 @@ async fn the_job_gives_back_every_hold_whose_time_is_over_and_no_other() {
     assert_eq!(restaurant.purses(client).await, [1000, 200, 0, 0]);
     restaurant.verify().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forward_sells_what_its_attempt_did_not_and_nothing_twice() {
+    let restaurant = Restaurant::open().await;
+    let client = restaurant.client_with(2000, 0).await;
+    let forward = |attempt, lines: &[(Uuid, u32)]| {
+        let mut forward = client.tap(lines);
+        forward.mode = SaleMode::Forward { instead_of: Some(attempt) };
+        forward
+    };
+    // The attempt sold the coffee and left the wine out; both were handed over offline.
+    let attempt = client.tap(&[(COFFEE, 1), (WINE, 1)]);
+    assert_eq!(restaurant.sell(&attempt).await.operation.outcome, Outcome::ApprovedInPart);
+    let answer = restaurant.sell(&forward(attempt.id, &[(COFFEE, 1), (WINE, 1)])).await.answer();
+    assert_eq!((answer.outcome, answer.left_out[0].reason), ("approved_in_part", "already_booked"));
+    assert_eq!((answer.legs.len(), answer.legs[0].from, answer.legs[0].amount), (1, "offline_loss", 310));
+    assert_eq!(restaurant.purses(client).await[0], 1750);
+
+    // The attempt was voided: its forward is a sale of its own.
+    let attempt = client.tap(&[(COFFEE, 1)]);
+    assert_eq!(restaurant.sell(&attempt).await.operation.outcome, Outcome::Approved);
+    assert_eq!(outcome(&restaurant, &void(attempt.id, client)).await, Outcome::Booked);
+    assert_eq!(restaurant.sell(&forward(attempt.id, &[(COFFEE, 1)])).await.operation.outcome, Outcome::Approved);
+    assert_eq!(restaurant.purses(client).await[0], 1500);
+
+    // Three coffees were handed over, the attempt had sold two; in one batch as well.
+    let attempt = client.tap(&[(COFFEE, 2)]);
+    let forward = forward(attempt.id, &[(COFFEE, 3)]);
+    let (first, second) = tokio::join!(restaurant.sell(&attempt), restaurant.sell(&forward));
+    assert_eq!(first.operation.outcome, Outcome::Approved);
+    assert_eq!((second.operation.outcome, second.operation.lines[0].quantity), (Outcome::Approved, 1));
+    assert_eq!(restaurant.purses(client).await[0], 750);
+    restaurant.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_forward_names_is_not_taken_for_a_reversal() {
+    let restaurant = Restaurant::open().await;
+    let client = restaurant.client_with(0, 0).await;
+    let top_up = client.top_up(1000);
+    assert_eq!(outcome(&restaurant, &top_up).await, Outcome::Booked);
+    let mut forward = client.tap(&[(WINE, 1)]);
+    forward.mode = SaleMode::Forward { instead_of: Some(top_up.id) };
+    assert_eq!(restaurant.sell(&forward).await.operation.outcome, Outcome::Approved);
+    let reversal = TopUpReversalRequest { id: id(), top_up: top_up.id, cents: 1000 };
+    assert_eq!(outcome(&restaurant, &reversal).await, Outcome::Booked);
+    restaurant.verify().await;
+}

@@ -17,6 +17,7 @@ use pasje::domain::money::{Amount, Unit};
 use pasje::domain::operation::{Authority, Booked, Operation, OperationId, OperationKind, Outcome, Owner};
 use pasje::domain::payout::{PayoutRequest, PayoutStatus, PayoutStep, PayoutStepRequest};
 use pasje::domain::price_list::{Price, PriceList};
+use pasje::domain::refund::all_that_is_left;
 use pasje::domain::request::{Problem, sale_hash};
 use pasje::domain::sale::{
     Basket, BasketLine, Decision, Payer, SaleItem, SaleMode, SaleRequest, State, Terminal, tombstone,
@@ -321,6 +322,17 @@ impl History {
             book_dates: wallets::book_dates(&self.conn, &[organisation], now).await.unwrap().into_iter().collect(),
             ..State::default()
         };
+        // As the authoriser does: what the attempt sold and was not given back.
+        if let (Some(attempt), Some(wallet)) = (item.request.instead_of(), item.wallet) {
+            let mut sold = Vec::new();
+            if let Some(sale) = ledger::load(&self.conn, &[attempt]).await.unwrap().remove(&attempt) {
+                let earlier = ledger::referring_to(&self.conn, wallet, attempt).await.unwrap();
+                for (number, left) in all_that_is_left(&sale.operation, &earlier) {
+                    sold.push((sale.operation.lines[usize::from(number)].service, left));
+                }
+            }
+            state.attempts.insert(attempt, sold);
+        }
         let mut before = None;
         let date = state.book_dates[&organisation];
         if let Some(wallet) = wallets.first() {
@@ -417,7 +429,7 @@ impl History {
         self.book("void", 1, OperationKind::Void, |operation, row, _| {
             operation.reference = Some(sale.id);
             operation.terminal = Some(terminal.id);
-            refund::decide(operation, row, &sale, &earlier, &refund::all_that_is_left(&sale, &earlier))
+            refund::decide(operation, row, &sale, &earlier, &all_that_is_left(&sale, &earlier))
         })
         .await;
         let never_came = self.name("never_came");
