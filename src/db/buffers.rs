@@ -1,4 +1,4 @@
-//! The shared buffer and the approved draws on it. Its row is locked after wallets and cards.
+//! The shared buffer and the approved draws on it. Its row is locked after the wallets.
 
 use chrono::NaiveDate;
 use diesel::OptionalExtension;

@@ -1,7 +1,7 @@
 //! A fixed SQL text with typed parameters, prepared once a connection.
 //!
-//! The hot path writes whole batches with `INSERT .. SELECT FROM unnest(..)` and locks with `FOR UPDATE OF`, which the
-//! query builder cannot say; one form for all statements is simpler than two. Every text is a constant: values travel
+//! The hot path writes whole batches with `INSERT .. SELECT unnest(..), ..` and `UPDATE .. FROM (SELECT unnest(..), ..)`,
+//! which the query builder cannot say; one form for all statements is simpler than two. Every text is a constant: values travel
 //! as parameters only.
 
 use std::marker::PhantomData;

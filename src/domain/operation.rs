@@ -1,7 +1,7 @@
 //! What the ledger stores: an operation's header, lines, transfers and hold entries, and the answer they give.
 //!
-//! An answer is rebuilt from the stored rows and from nothing else, so the first answer and every later one are the
-//! same bytes. Codes are stored and never change their meaning.
+//! An answer says what the stored rows say and nothing else, so the first answer, made before they are written, and every
+//! later one, made after they are read, are the same bytes. Codes are stored and never change their meaning.
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use serde::Serialize;

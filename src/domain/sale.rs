@@ -164,7 +164,7 @@ impl SaleRequest {
     }
 }
 
-/// The rows that a batch of sales is decided over, all under their locks; decisions change them in place.
+/// The rows that a batch of sales is decided over, all under the locks of their wallets; decisions change them in place.
 #[derive(Clone, Debug, Default)]
 #[allow(missing_docs)]
 pub struct State {
