@@ -1,0 +1,1 @@
+//! A virtual card and the terminal that reads it.

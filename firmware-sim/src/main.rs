@@ -1,0 +1,3 @@
+//! The `firmware-sim` program.
+
+fn main() {}
