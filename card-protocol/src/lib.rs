@@ -1,79 +1,43 @@
 //! Bytes that cards, terminals and the service agree on: no_std, no allocation, no I/O.
 //!
-//! What stands here so far is the basket: the line records that a request is hashed over. Frames, keys and MACs
-//! join it here, so that card, terminal and service can use one encoding and nothing else for bytes.
+//! Card, terminal and service use this crate and nothing else for bytes. `docs/card-protocol.md` describes every byte;
+//! `vectors/v1.json` holds examples of each. All numbers are big-endian, all lengths fixed, no MAC is over JSON.
+//!
+//! - [`basket`]: the lines of a sale, and their digest.
+//! - [`keys`]: what a card's keys are derived from.
+//! - [`transaction`]: what a card signs.
+//! - [`response`]: what the service answers a card.
+//! - [`script`]: what the service tells a card to change.
+//! - [`frame`]: commands and answers between terminal and card.
 #![no_std]
 
-/// Takes bytes in order: a hash, a MAC, a buffer.
-pub trait Sink {
-    /// Appends `bytes`.
-    fn put(&mut self, bytes: &[u8]);
-}
+pub mod basket;
+mod bytes;
+pub mod frame;
+pub mod keys;
+pub mod response;
+pub mod script;
+pub mod transaction;
 
-/// One line of a basket as a terminal sends it.
+pub use basket::{LineRecord, Sink, basket_digest, encode_basket};
+pub use keys::{CardKeys, Key, MasterKey, Secret};
+pub use response::{CardAnswer, CardOutcome};
+pub use transaction::{Decision, HolderVerification, Transaction, TransactionKind};
+
+/// The version of this protocol: part of every MAC. A version's bytes never change once its vectors are frozen.
+pub const VERSION: u8 = 1;
+
+/// Bytes of every MAC: the leftmost of HMAC-SHA-256 (NIST SP 800-107r1, 5.3.3).
+pub const MAC_LENGTH: usize = 16;
+
+/// A truncated HMAC-SHA-256.
+pub type Mac = [u8; MAC_LENGTH];
+
+/// Bytes that are not of this protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LineRecord {
-    /// The service sold, as the 16 bytes of its UUID.
-    pub service: [u8; 16],
-    /// How many of it, 1 or more.
-    pub quantity: u32,
-    /// The hold that the line gives back first (a planned occurrence); all zero for none.
-    pub hold: [u8; 16],
-}
-
-impl LineRecord {
-    /// Bytes of one record: service 16, quantity 4 (big-endian), hold 16.
-    pub const LENGTH: usize = 36;
-
-    /// The record's bytes.
-    pub fn encode(&self) -> [u8; Self::LENGTH] {
-        let mut bytes = [0; Self::LENGTH];
-        let (service, rest) = bytes.split_at_mut(16);
-        let (quantity, hold) = rest.split_at_mut(4);
-        service.copy_from_slice(&self.service);
-        quantity.copy_from_slice(&self.quantity.to_be_bytes());
-        hold.copy_from_slice(&self.hold);
-        bytes
-    }
-}
-
-/// Writes a basket: the number of lines (2 bytes, big-endian), then its records in the order sent.
-///
-/// Answers false, having written nothing, for more lines than the count can hold.
-pub fn encode_basket(lines: &[LineRecord], sink: &mut impl Sink) -> bool {
-    let Ok(count) = u16::try_from(lines.len()) else { return false };
-    sink.put(&count.to_be_bytes());
-    for line in lines {
-        sink.put(&line.encode());
-    }
-    true
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Buffer([u8; 128], usize);
-
-    impl Sink for Buffer {
-        fn put(&mut self, bytes: &[u8]) {
-            for &byte in bytes {
-                if let Some(place) = self.0.get_mut(self.1) {
-                    *place = byte;
-                }
-                self.1 += 1;
-            }
-        }
-    }
-
-    #[test]
-    fn a_basket_is_its_count_and_fixed_records_in_order() {
-        let line = |tag: u8, quantity| LineRecord { service: [tag; 16], quantity, hold: [0; 16] };
-        let mut buffer = Buffer([0xee; 128], 0);
-        assert!(encode_basket(&[line(1, 2), line(3, 0x0102_0304)], &mut buffer));
-        assert_eq!(buffer.1, 2 + 2 * LineRecord::LENGTH);
-        assert_eq!(buffer.0.get(..2), Some(&[0, 2][..]));
-        assert_eq!(buffer.0.get(2..22), Some(&[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 2][..]));
-        assert_eq!(buffer.0.get(54..58), Some(&[1, 2, 3, 4][..]));
-    }
+pub enum Malformed {
+    /// Too short or too long.
+    Length,
+    /// A code that means nothing here.
+    Code,
 }
