@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use card_protocol::HolderVerification;
 use pasje::domain::account::OrganisationId;
+use pasje::domain::money::Amount;
 use pasje::domain::operation::{OperationId, Outcome};
-use pasje::domain::sale::{Basket, BasketLine, Payer, SaleMode, SaleRequest, Terminal};
+use pasje::domain::sale::{Basket, BasketLine, Payer, SaleMode, SaleRequest, Tap, Terminal};
 use pasje::services::authorise::{Authoriser, Settings};
-use pasje::services::card_proof::StubCardMac;
+use pasje::services::card_proof::CardMac;
+use pasje::services::key_store::{KeyStore, Keys};
 use uuid::Uuid;
 
 use crate::server::Server;
@@ -58,8 +61,9 @@ pub struct Turn {
 
 /// Sells for a while; every answer must be `approved`.
 pub async fn turn(server: &mut Server, arguments: &Arguments, counters: &mut [u32]) -> Result<Turn, Failure> {
+    let keys: Arc<dyn KeyStore> = Arc::new(Keys::generate()?);
     let settings = Settings { lanes: arguments.lanes, ..Settings::default() };
-    let authoriser = Arc::new(Authoriser::start(server.database.clone(), Arc::new(StubCardMac), settings));
+    let authoriser = Arc::new(Authoriser::start(server.database.clone(), Arc::new(CardMac(keys.clone())), settings));
     let stop = Arc::new(AtomicBool::new(false));
     let wal = server.wal_bytes().await?;
     let (server_before, own_before, began) = (cpu::server_us(server.postmaster), cpu::own_us(), Instant::now());
@@ -69,7 +73,7 @@ pub async fn turn(server: &mut Server, arguments: &Arguments, counters: &mut [u3
         .enumerate()
         .map(|(task, counters)| {
             let first = u32::try_from(task * chunk).unwrap_or(0);
-            tokio::spawn(sell(authoriser.clone(), stop.clone(), first, counters.to_vec()))
+            tokio::spawn(sell(authoriser.clone(), keys.clone(), stop.clone(), first, counters.to_vec()))
         })
         .collect();
     tokio::time::sleep(Duration::from_secs(arguments.seconds.into())).await;
@@ -102,6 +106,7 @@ pub async fn turn(server: &mut Server, arguments: &Arguments, counters: &mut [u3
 /// Taps its cards in turn until told to stop.
 async fn sell(
     authoriser: Arc<Authoriser>,
+    keys: Arc<dyn KeyStore>,
     stop: Arc<AtomicBool>,
     first: u32,
     mut counters: Vec<u32>,
@@ -115,7 +120,7 @@ async fn sell(
             *counter += 1;
             let card = seed::card(first + u32::try_from(place)? + 1);
             let began = Instant::now();
-            let booked = authoriser.sell(lunch(card, *counter)?).await?;
+            let booked = authoriser.sell(lunch(keys.as_ref(), card, *counter)?).await?;
             if booked.operation.outcome != Outcome::Approved || booked.operation.transfers.len() != 2 {
                 return Err(format!("a sale was not approved: {:?}", booked.operation.outcome).into());
             }
@@ -124,22 +129,39 @@ async fn sell(
     }
 }
 
-/// A coffee from the budget and a glass of wine from own money.
-pub fn lunch(card: Uuid, counter: u32) -> Result<SaleRequest, Failure> {
+/// A coffee from the budget and a glass of wine from own money, signed by the card.
+pub fn lunch(keys: &dyn KeyStore, card: Uuid, counter: u32) -> Result<SaleRequest, Failure> {
+    let tap = Tap {
+        card,
+        generation: keys.generation(),
+        counter,
+        terminal_sequence: counter.into(),
+        terminal_nonce: [0; 8],
+        holder_verification: HolderVerification::None,
+        amount: Amount::cents(560)?,
+        time_ms: 0,
+        offline_total_cents: 0,
+        offline_count: 0,
+        mac: [0; 16],
+    };
     let line = |service| BasketLine { service, quantity: 1, hold: None };
-    Ok(SaleRequest {
+    let mut request = SaleRequest {
         id: OperationId::new(Uuid::now_v7())?,
         terminal: Terminal {
             id: seed::TERMINAL,
             organisation: OrganisationId::new(1).ok_or("organisation")?,
             location: seed::LOCATION,
         },
-        payer: Payer::Card { card, counter, mac: [0; 16] },
+        payer: Payer::Card(tap),
         mode: SaleMode::Online,
         staff: None,
         price_list: 1,
         basket: Basket::new(vec![line(seed::COFFEE), line(seed::WINE)])?,
-    })
+    };
+    let key = keys.transaction_key(card.as_bytes(), tap.generation).ok_or("no key")?;
+    let (transaction, _) = request.transaction().ok_or("no transaction")?;
+    request.payer = Payer::Card(Tap { mac: transaction.sign(&key), ..tap });
+    Ok(request)
 }
 
 pub fn median(mut values: Vec<f64>) -> f64 {

@@ -5,7 +5,8 @@ use std::io::Write;
 use std::sync::Arc;
 
 use pasje::services::authorise::{AuthoriseError, Authoriser, Settings};
-use pasje::services::card_proof::StubCardMac;
+use pasje::services::card_proof::CardMac;
+use pasje::services::key_store::{KeyStore, Keys};
 use uuid::Uuid;
 
 use crate::authoriser::lunch;
@@ -26,9 +27,11 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
     let mut server = Server::from_environment().await?;
     println!("pid {}", std::process::id());
     seed::seed(&mut server, arguments.clients).await?;
-    let authoriser = Arc::new(Authoriser::start(server.database.clone(), Arc::new(StubCardMac), Settings::default()));
+    let keys: Arc<dyn KeyStore> = Arc::new(Keys::generate()?);
+    let authoriser =
+        Arc::new(Authoriser::start(server.database.clone(), Arc::new(CardMac(keys.clone())), Settings::default()));
     let tasks: Vec<_> = (1..=arguments.clients)
-        .map(|number| tokio::spawn(tap(authoriser.clone(), seed::card(number), arguments.first_counter)))
+        .map(|number| tokio::spawn(tap(authoriser.clone(), keys.clone(), seed::card(number), arguments.first_counter)))
         .collect();
     for task in tasks {
         task.await??;
@@ -36,9 +39,14 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn tap(authoriser: Arc<Authoriser>, card: Uuid, mut counter: u32) -> Result<(), Failure> {
+async fn tap(
+    authoriser: Arc<Authoriser>,
+    keys: Arc<dyn KeyStore>,
+    card: Uuid,
+    mut counter: u32,
+) -> Result<(), Failure> {
     loop {
-        let request = lunch(card, counter)?;
+        let request = lunch(keys.as_ref(), card, counter)?;
         // As a till does: the same sale until there is an answer.
         let answer = loop {
             match authoriser.sell(request.clone()).await {

@@ -2,9 +2,15 @@
 //!
 //! Addresses come from the environment alone: a command line, with the password in it, is for every user to see.
 
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
+use pasje::app::Listen;
 use pasje::db::url::{DatabaseUrl, UrlError};
+use pasje::http::rate_limit::Rates;
+use pasje::services::key_store::{KeyPlaces, SealPlace};
+use zeroize::Zeroizing;
 
 /// What every command takes.
 #[derive(Debug, clap::Args)]
@@ -12,6 +18,59 @@ pub(crate) struct Options {
     /// Where the embedded database keeps its files, when DATABASE_URL is not set
     #[arg(long, env = "PASJE_DATA", default_value = "./pasje-data", global = true, value_name = "FOLDER")]
     pub(crate) data: PathBuf,
+}
+
+/// How `pasje serve` listens.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ListenOptions {
+    /// Where terminals ask
+    #[arg(long, env = "PASJE_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
+    pub(crate) listen: SocketAddr,
+    /// Where metrics are read, for whoever watches the service
+    #[arg(long, env = "PASJE_METRICS", default_value = "127.0.0.1:9464", value_name = "ADDRESS:PORT")]
+    pub(crate) metrics: SocketAddr,
+    /// Hosts (and ports) that terminals know the service by, separated by commas, beside the address itself: what
+    /// stands in their requests' Host
+    #[arg(long, env = "PASJE_AUTHORITIES", value_delimiter = ',', value_name = "HOST[:PORT]")]
+    pub(crate) authorities: Vec<String>,
+    /// Requests a second that one address may make; 0 is no limit
+    #[arg(long, env = "PASJE_ADDRESS_RATE", default_value_t = 500, value_name = "NUMBER")]
+    pub(crate) address_rate: u32,
+    /// Requests a second that one terminal may make; 0 is no limit
+    #[arg(long, env = "PASJE_TERMINAL_RATE", default_value_t = 50, value_name = "NUMBER")]
+    pub(crate) terminal_rate: u32,
+}
+
+impl ListenOptions {
+    pub(crate) fn listen(&self) -> Listen {
+        let filled =
+            self.authorities.iter().map(|authority| authority.trim()).filter(|authority| !authority.is_empty());
+        Listen {
+            address: self.listen,
+            metrics: self.metrics,
+            authorities: filled.map(str::to_owned).collect(),
+            rates: Rates {
+                per_address: NonZeroU32::new(self.address_rate),
+                per_terminal: NonZeroU32::new(self.terminal_rate),
+            },
+        }
+    }
+}
+
+/// Where the key store is: `PASJE_KEYS`, or `keys.sealed` in the data folder. Its sealing key: `PASJE_KEYS_SEAL`, a systemd
+/// credential `pasje-keys-seal`, or `keys.seal` in the data folder.
+pub(crate) fn key_places(options: &Options) -> Result<KeyPlaces, ConfigError> {
+    let file = match text("PASJE_KEYS")? {
+        Some(path) => PathBuf::from(path),
+        None => options.data.join("keys.sealed"),
+    };
+    let credential = text("CREDENTIALS_DIRECTORY")?.map(|folder| PathBuf::from(folder).join("pasje-keys-seal"));
+    let seal = match (text("PASJE_KEYS_SEAL")?, credential.filter(|path| path.exists())) {
+        (Some(key), _) => SealPlace::Given("PASJE_KEYS_SEAL".to_owned(), Zeroizing::new(key)),
+        (None, Some(path)) => SealPlace::File(path),
+        (None, None) => SealPlace::File(options.data.join("keys.seal")),
+    };
+    Ok(KeyPlaces { file, seal })
 }
 
 /// A variable of the environment is wrong or missing.
@@ -53,10 +112,16 @@ pub(crate) fn external() -> Result<Option<External>, ConfigError> {
 }
 
 fn address(variable: &'static str) -> Result<Option<DatabaseUrl>, ConfigError> {
+    let parse = |text: String| text.parse().map_err(|source| ConfigError::Address { variable, source });
+    text(variable)?.map(parse).transpose()
+}
+
+/// A variable's text; an empty one counts as absent.
+fn text(variable: &'static str) -> Result<Option<String>, ConfigError> {
     match std::env::var(variable) {
         Err(std::env::VarError::NotPresent) => Ok(None),
         Err(std::env::VarError::NotUnicode(_)) => Err(ConfigError::NotText(variable)),
         Ok(text) if text.is_empty() => Ok(None),
-        Ok(text) => text.parse().map(Some).map_err(|source| ConfigError::Address { variable, source }),
+        Ok(text) => Ok(Some(text)),
     }
 }

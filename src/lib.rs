@@ -2,6 +2,7 @@
 //!
 //! Imports go one way: `http -> services -> db -> domain -> card_protocol`. See `docs/ARCHITECTURE.md`.
 
+pub mod app;
 pub mod db;
 pub mod domain;
 pub mod explain;

@@ -20,7 +20,7 @@ pub mod script;
 pub mod transaction;
 
 pub use basket::{LineRecord, Sink, basket_digest, encode_basket};
-pub use keys::{CardKeys, Key, MasterKey, Secret};
+pub use keys::{CardKeys, Key, MasterKey, ResponseKey, Secret, TransactionKey};
 pub use response::{CardAnswer, CardOutcome};
 pub use transaction::{Decision, HolderVerification, Transaction, TransactionKind};
 

@@ -1,9 +1,12 @@
 //! The commands, one file each, and how they end: 0 done, 1 failed, 2 not understood (clap's own).
 
+mod card;
 mod database;
 mod explain;
 mod migrate;
+mod private_file;
 mod serve;
+mod terminal;
 mod verify;
 
 use std::error::Error;
@@ -11,10 +14,13 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use pasje::db::cluster::{Cluster, ClusterError, Urls};
+use pasje::db::connect::Database;
+use pasje::db::migrate::migrate;
 use pasje::db::url::DatabaseUrl;
+use pasje::services::key_store::Keys;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::{External, Options, external};
+use crate::config::{External, ListenOptions, Options, external, key_places};
 
 /// Whatever ended a command; its sources are printed below it.
 type Failure = Box<dyn Error + Send + Sync>;
@@ -32,11 +38,17 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the service until it is told to stop (Ctrl-C or SIGTERM)
-    Serve,
+    Serve(ListenOptions),
     /// Bring the database up to date and give the service's login its rights
     Migrate,
     /// Prove that the ledger holds together, or name the first row that does not fit; changes nothing
     Verify,
+    /// Issue, block, unblock, replace and list cards
+    #[command(subcommand)]
+    Card(card::Command),
+    /// Add, revoke and list terminals
+    #[command(subcommand)]
+    Terminal(terminal::Command),
     /// Explain the rules on cases from standard input, for example: pasje explain sale < cases.json
     #[command(subcommand)]
     Explain(explain::Question),
@@ -63,7 +75,9 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     let options = arguments.options;
     match arguments.command {
         Command::Explain(question) => explain::run(&question),
-        Command::Serve => serve::run(&options).await,
+        Command::Serve(listen) => serve::run(&options, &listen).await,
+        Command::Card(command) => card::run(&options, command).await,
+        Command::Terminal(command) => terminal::run(&options, command).await,
         Command::Migrate => migrate::run(&options).await,
         Command::Verify => verify::run(&options).await,
         Command::Database(arguments) => database::run(&options, arguments).await,
@@ -112,6 +126,16 @@ impl Opened {
             Some(Urls { service, owner }) => Ok(Self { service, owner: Some(owner), cluster: None }),
             None => Err(in_use.into()),
         }
+    }
+
+    /// The service's database, migrated where the owner's address is known, and its keys.
+    async fn with_keys(&self, options: &Options) -> Result<(Database, Keys), Failure> {
+        if let (Some(owner), true) = (&self.owner, self.cluster.is_some()) {
+            migrate(owner, &self.service).await?;
+        }
+        let database = Database::connect(&self.service, 2).await?;
+        let keys = Keys::open(&key_places(options)?, &database).await?;
+        Ok((database, keys))
     }
 
     async fn close(self) -> Result<(), ClusterError> {

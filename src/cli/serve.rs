@@ -1,29 +1,35 @@
 //! `pasje serve`: the service, until it is told to stop.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
+use pasje::app::start;
 use pasje::db::cluster::{Cluster, Urls};
 use pasje::db::connect::Database;
 use pasje::db::migrate::migrate;
 use pasje::db::partitions::make_partitions;
 use pasje::services::expire_holds::expire_holds;
+use pasje::services::key_store::Keys;
 
 use super::{Failure, told_to_stop};
-use crate::config::{Options, external};
+use crate::config::{ListenOptions, Options, external, key_places};
 
 const POOL_SIZE: usize = 16;
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-pub(super) async fn run(options: &Options) -> Result<ExitCode, Failure> {
+pub(super) async fn run(options: &Options, listen: &ListenOptions) -> Result<ExitCode, Failure> {
     // heard from now on: a stop while the database starts must stop the database too
     let stop = tokio::spawn(told_to_stop());
     match external()? {
-        Some(external) => serve(&Database::connect(&external.service, POOL_SIZE).await?, stop).await?,
+        Some(external) => {
+            let database = Database::connect(&external.service, POOL_SIZE).await?;
+            serve(database, options, listen, stop).await?;
+        }
         None => {
             let cluster = Cluster::start(&options.data).await?;
-            let result = serve_embedded(cluster.urls(), stop).await;
+            let result = serve_embedded(cluster.urls(), options, listen, stop).await;
             cluster.stop().await?;
             result?;
         }
@@ -34,17 +40,27 @@ pub(super) async fn run(options: &Options) -> Result<ExitCode, Failure> {
 
 type Stop = tokio::task::JoinHandle<std::io::Result<()>>;
 
-async fn serve_embedded(urls: &Urls, stop: Stop) -> Result<(), Failure> {
+async fn serve_embedded(urls: &Urls, options: &Options, listen: &ListenOptions, stop: Stop) -> Result<(), Failure> {
     migrate(&urls.owner, &urls.service).await?;
-    serve(&Database::connect(&urls.service, POOL_SIZE).await?, stop).await
+    serve(Database::connect(&urls.service, POOL_SIZE).await?, options, listen, stop).await
 }
 
-async fn serve(database: &Database, stop: Stop) -> Result<(), Failure> {
+async fn serve(database: Database, options: &Options, listen: &ListenOptions, stop: Stop) -> Result<(), Failure> {
+    let keys = Arc::new(Keys::open(&key_places(options)?, &database).await?);
+
     make_partitions(&mut *database.connection().await?).await?;
     let partitions = tokio::spawn(keep_partitions(database.clone()));
     let holds = tokio::spawn(keep_expiring_holds(database.clone()));
+    let running = start(database.clone(), keys, &listen.listen())?;
     println!("pasje is ready, with {}", database.url());
+    println!("  terminals ask at  http://{}", running.address);
+    println!("  described at      http://{}/api/docs/", running.address);
+    println!("  metrics at        http://{}/metrics", running.metrics);
+    if !running.address.ip().is_loopback() {
+        tracing::warn!("plain HTTP on an address that others reach: put a proxy with TLS before it");
+    }
     stop.await??;
+    running.stop().await?;
     partitions.abort();
     holds.abort();
     Ok(())

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
+use diesel::OptionalExtension;
 use diesel::sql_types::{BigInt, Binary, Date, Nullable, SmallInt, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
@@ -11,12 +12,12 @@ use uuid::Uuid;
 use super::statement::{Statement, statement};
 use super::{DbError, corrupt};
 use crate::domain::account::WalletId;
-use crate::domain::card::{Card, CounterWindow};
+use crate::domain::card::{Card, CardStatus, CounterWindow};
 use crate::domain::money::Amount;
 
-type CardSql =
+type TapSql =
     ((SqlUuid, BigInt, SmallInt, Date, BigInt, Binary), (Nullable<BigInt>, Nullable<BigInt>, Nullable<Date>, BigInt));
-type CardRow = ((Uuid, i64, i16, NaiveDate, i64, Vec<u8>), (Option<i64>, Option<i64>, Option<NaiveDate>, i64));
+type TapRow = ((Uuid, i64, i16, NaiveDate, i64, Vec<u8>), (Option<i64>, Option<i64>, Option<NaiveDate>, i64));
 
 /// Whose cards these are. A card's wallet never changes, so this may be read before the lock and remembered.
 ///
@@ -41,15 +42,15 @@ pub async fn load(mut conn: &AsyncPgConnection, cards: &[Uuid]) -> Result<HashMa
     if cards.is_empty() {
         return Ok(HashMap::new());
     }
-    let query: Statement<CardSql> = statement(
+    let query: Statement<TapSql> = statement(
         "SELECT id, wallet, status, expires_on, last_counter, counter_window, tap_limit_cents, day_limit_cents, day, \
          day_cents FROM card WHERE id = ANY(?)",
     )
     .bind(cards.to_vec());
-    query.load::<CardRow>(&mut conn).await?.into_iter().map(|row| read(row).map(|card| (card.id, card))).collect()
+    query.load::<TapRow>(&mut conn).await?.into_iter().map(|row| read(row).map(|card| (card.id, card))).collect()
 }
 
-fn read(row: CardRow) -> Result<Card, DbError> {
+fn read(row: TapRow) -> Result<Card, DbError> {
     let ((id, wallet, status, expires_on, last_counter, window), (tap, day_limit, day, day_cents)) = row;
     let cents = |minor| Amount::cents(minor).map_err(|_| corrupt("card limits"));
     let window: [u8; 32] = window.try_into().map_err(|_| corrupt("card.counter_window"))?;
@@ -88,4 +89,92 @@ pub async fn update(mut conn: &AsyncPgConnection, cards: &[&Card]) -> Result<(),
     .bind(cards.iter().map(|card| card.day_spent.minor()).collect::<Vec<_>>());
     let updated = query.execute(&mut conn).await?;
     if updated == cards.len() { Ok(()) } else { Err(corrupt("card: a locked row was not there to update")) }
+}
+
+/// A card as the office sees one.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct CardRow {
+    pub id: Uuid,
+    pub wallet: WalletId,
+    pub status: CardStatus,
+    pub expires_on: NaiveDate,
+    pub generation: u8,
+    pub replaces: Option<Uuid>,
+    pub tap_limit_cents: Option<i64>,
+    pub day_limit_cents: Option<i64>,
+}
+
+type IssuedSql = (SqlUuid, BigInt, SmallInt, Date, SmallInt, Nullable<SqlUuid>, Nullable<BigInt>, Nullable<BigInt>);
+type IssuedRow = (Uuid, i64, i16, NaiveDate, i16, Option<Uuid>, Option<i64>, Option<i64>);
+
+fn read_issued(row: IssuedRow) -> Result<CardRow, DbError> {
+    let (id, wallet, status, expires_on, generation, replaces, tap_limit_cents, day_limit_cents) = row;
+    Ok(CardRow {
+        id,
+        wallet: WalletId::from_field(wallet).ok_or_else(|| corrupt("card.wallet"))?,
+        status: CardStatus::from_code(status.into()).ok_or_else(|| corrupt("card.status"))?,
+        expires_on,
+        generation: u8::try_from(generation).map_err(|_| corrupt("card.generation"))?,
+        replaces,
+        tap_limit_cents,
+        day_limit_cents,
+    })
+}
+
+/// One card; none if there is no such.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn find(mut conn: &AsyncPgConnection, card: Uuid) -> Result<Option<CardRow>, DbError> {
+    let query: Statement<IssuedSql> = statement(
+        "SELECT id, wallet, status, expires_on, generation, replaces, tap_limit_cents, day_limit_cents FROM card \
+         WHERE id = ?",
+    )
+    .bind(card);
+    query.get_result::<IssuedRow>(&mut conn).await.optional()?.map(read_issued).transpose()
+}
+
+/// All cards, by wallet, oldest first.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn list(mut conn: &AsyncPgConnection) -> Result<Vec<CardRow>, DbError> {
+    let query: Statement<IssuedSql> = statement(
+        "SELECT id, wallet, status, expires_on, generation, replaces, tap_limit_cents, day_limit_cents FROM card \
+         ORDER BY wallet, issued_at, id",
+    );
+    query.load::<IssuedRow>(&mut conn).await?.into_iter().map(read_issued).collect()
+}
+
+/// Adds a card that was never used.
+///
+/// # Errors
+/// [`DbError`]; a foreign key violation means that there is no such wallet.
+pub async fn insert(conn: &mut AsyncPgConnection, card: &CardRow) -> Result<(), DbError> {
+    let query: Statement = statement(
+        "INSERT INTO card (id, wallet, status, expires_on, generation, replaces, tap_limit_cents, day_limit_cents) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(card.id)
+    .bind(card.wallet.field())
+    .bind(i16::from(card.status.code()))
+    .bind(card.expires_on)
+    .bind(i16::from(card.generation))
+    .bind(card.replaces)
+    .bind(card.tap_limit_cents)
+    .bind(card.day_limit_cents);
+    query.execute(conn).await?;
+    Ok(())
+}
+
+/// Writes whether a card pays, and nothing that a tap writes.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn set_status(conn: &mut AsyncPgConnection, card: Uuid, status: CardStatus) -> Result<(), DbError> {
+    let query: Statement =
+        statement("UPDATE card SET status = ? WHERE id = ?").bind(i16::from(status.code())).bind(card);
+    query.execute(conn).await?;
+    Ok(())
 }

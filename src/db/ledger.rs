@@ -40,9 +40,10 @@ pub async fn begin_batch(mut conn: &AsyncPgConnection) -> Result<Batch, DbError>
 // of a statement are of one length, made from the same rows.
 
 const INSERT_OPERATIONS: &str = "INSERT INTO ledger.operation (batch, booked_at, id, wallet, kind, outcome, authority, \
-     request_hash, book_date, terminal, location, staff, card, counter, price_list, reference, unit_value_cents) \
+     request_hash, book_date, terminal, location, staff, card, counter, price_list, reference, unit_value_cents, \
+     card_generation) \
      SELECT ?, ?, unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), \
-     unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?)";
+     unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?)";
 
 const INSERT_LINES: &str = "INSERT INTO ledger.line (batch, id, line, service, quantity, kind, price_cents, units, \
      vat_basis_points, planned, from_savings, left_out, hold, book_date) \
@@ -101,7 +102,8 @@ async fn insert_headers(mut conn: &AsyncPgConnection, batch: Batch, rows: &[&Boo
         .bind(column(&operations, |o| o.counter.map(i64::from)))
         .bind(column(&operations, |o| o.price_list.map(u32::cast_signed)))
         .bind(column(&operations, |o| o.reference.map(OperationId::uuid)))
-        .bind(column(&operations, |o| o.unit_value_cents));
+        .bind(column(&operations, |o| o.unit_value_cents))
+        .bind(column(&operations, |o| o.card_generation.map(i16::from)));
     query.execute(&mut conn).await?;
     Ok(())
 }
@@ -229,13 +231,13 @@ fn account(number: i64) -> Result<Account, DbError> {
 type HeaderRow = (
     (SqlUuid, BigInt, SmallInt, SmallInt, SmallInt, Nullable<Binary>, Date),
     (Nullable<SqlUuid>, Nullable<SqlUuid>, Nullable<SqlUuid>, Nullable<SqlUuid>, Nullable<BigInt>),
-    (Nullable<Integer>, Nullable<SqlUuid>, Nullable<BigInt>),
+    (Nullable<Integer>, Nullable<SqlUuid>, Nullable<BigInt>, Nullable<SmallInt>),
 );
 
 type Header = (
     (Uuid, i64, i16, i16, i16, Option<Vec<u8>>, NaiveDate),
     (Option<Uuid>, Option<Uuid>, Option<Uuid>, Option<Uuid>, Option<i64>),
-    (Option<i32>, Option<Uuid>, Option<i64>),
+    (Option<i32>, Option<Uuid>, Option<i64>, Option<i16>),
 );
 
 /// Operations with all their rows, by id. Ids that are not there are missing from the answer.
@@ -246,7 +248,7 @@ pub async fn load(mut conn: &AsyncPgConnection, ids: &[OperationId]) -> Result<H
     let (Some(least), Some(greatest)) = (ids.iter().min(), ids.iter().max()) else { return Ok(HashMap::new()) };
     let query: Statement<HeaderRow> = statement(
         "SELECT id, wallet, kind, outcome, authority, request_hash, book_date, terminal, location, staff, card, \
-         counter, price_list, reference, unit_value_cents FROM ledger.operation \
+         counter, price_list, reference, unit_value_cents, card_generation FROM ledger.operation \
          WHERE id BETWEEN ? AND ? AND id = ANY(?)",
     )
     .bind(least.uuid())
@@ -264,7 +266,8 @@ pub async fn load(mut conn: &AsyncPgConnection, ids: &[OperationId]) -> Result<H
 }
 
 fn read_header(row: Header) -> Result<Booked, DbError> {
-    let ((id, wallet, kind, outcome, authority, hash, book_date), places, (price_list, reference, value)) = row;
+    let ((id, wallet, kind, outcome, authority, hash, book_date), places, rest) = row;
+    let (price_list, reference, value, generation) = rest;
     let (terminal, location, staff, card, counter) = places;
     let owner = Owner::from_field(wallet).ok_or_else(|| corrupt("operation.wallet"))?;
     let kind = OperationKind::from_code(kind.into()).ok_or_else(|| corrupt("operation.kind"))?;
@@ -280,6 +283,8 @@ fn read_header(row: Header) -> Result<Booked, DbError> {
     operation.price_list = price_list.map(i32::cast_unsigned);
     operation.reference = optional_id(reference)?;
     operation.unit_value_cents = value;
+    operation.card_generation =
+        generation.map(u8::try_from).transpose().map_err(|_| corrupt("operation.card_generation"))?;
     Ok(Booked { operation, book_date })
 }
 

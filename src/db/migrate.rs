@@ -40,6 +40,12 @@ pub const TABLE_RIGHTS: &[(&str, &str)] = &[
         "SELECT, INSERT, UPDATE (status), UPDATE (expires_on), UPDATE (last_counter), UPDATE (counter_window), \
          UPDATE (tap_limit_cents), UPDATE (day_limit_cents), UPDATE (day), UPDATE (day_cents)",
     ),
+    ("public.card_event", "SELECT, INSERT"),
+    // Whoever is a client must be able to be forgotten.
+    ("public.client", "SELECT, INSERT, UPDATE (number), UPDATE (display_name)"),
+    ("public.service", "SELECT, INSERT, UPDATE (name), UPDATE (name_en), UPDATE (category)"),
+    ("public.terminal", "SELECT, INSERT, UPDATE (name), UPDATE (status), UPDATE (key_salt)"),
+    ("public.key_check", "SELECT, INSERT"),
     ("public.hold", "SELECT, INSERT, UPDATE (remaining)"),
     ("public.month_phase", "SELECT, INSERT"),
     ("public.payout", "SELECT, INSERT, UPDATE (status)"),

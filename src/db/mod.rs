@@ -1,10 +1,14 @@
 //! PostgreSQL: one file an aggregate; functions take a connection.
 
 pub mod buffers;
+pub mod card_events;
 pub mod cards;
+pub mod catalogue;
+pub mod clients;
 pub mod cluster;
 pub mod connect;
 pub mod holds;
+pub mod key_checks;
 pub mod ledger;
 pub mod migrate;
 pub mod month_phases;
@@ -12,6 +16,7 @@ pub mod partitions;
 pub mod payouts;
 pub mod price_lists;
 pub mod statement;
+pub mod terminals;
 pub mod url;
 pub mod verify;
 pub mod wallets;
@@ -53,6 +58,11 @@ impl DbError {
                     ) | Error::BrokenTransactionManager
                 )
         )
+    }
+
+    /// Whether a row names another that is not there.
+    pub const fn is_foreign_key(&self) -> bool {
+        matches!(self, DbError::Diesel(Error::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _)))
     }
 
     /// Whether a row broke a constraint: trying the same again will not help.

@@ -1,7 +1,10 @@
 //! The ledger's partitions, one a month. They are made ahead of time, as a sale whose month has none is refused.
 
-use diesel::sql_types::Integer;
+use diesel::sql_types::{BigInt, Integer};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
+use super::DbError;
+use super::statement::{Statement, statement};
 
 /// How many months ahead partitions are kept; the health check fails below two.
 pub const MONTHS_AHEAD: i32 = 3;
@@ -24,4 +27,17 @@ pub async fn make_partitions(connection: &mut AsyncPgConnection) -> diesel::Quer
     .get_result(connection)
     .await?;
     Ok(made.made)
+}
+
+/// For how many months after this one every ledger table has its partition, without a gap; below 0: not for this one.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn months_ahead(mut conn: &AsyncPgConnection) -> Result<i64, DbError> {
+    let query: Statement<BigInt> = statement(
+        "SELECT coalesce((extract(year FROM last) - extract(year FROM this)) * 12 \
+         + extract(month FROM last) - extract(month FROM this), -1)::bigint \
+         FROM (SELECT ledger.partitions_until() AS last, (now() AT TIME ZONE 'UTC')::date AS this) AS months",
+    );
+    Ok(query.get_result::<i64>(&mut conn).await?)
 }

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use uuid::Uuid;
 
 use super::account::WalletId;
+use super::codes::stored_codes;
 use super::money::Amount;
 
 /// How many places below and including the highest counter are remembered.
@@ -89,6 +90,26 @@ impl CounterWindow {
                 *byte |= 1 << (behind % 8);
             }
         }
+    }
+}
+
+stored_codes! {
+    /// Whether a card pays.
+    CardStatus {
+        Active = 1 "active",
+        Blocked = 2 "blocked",
+        /// Another card took its place: it never works again.
+        Replaced = 3 "replaced",
+    }
+}
+
+stored_codes! {
+    /// What happened to a card.
+    CardEvent {
+        Issued = 1 "issued",
+        Blocked = 2 "blocked",
+        Unblocked = 3 "unblocked",
+        Replaced = 4 "replaced",
     }
 }
 

@@ -8,6 +8,7 @@ pub mod exchange;
 pub mod flow;
 pub mod funding;
 pub mod grant;
+pub mod hex;
 pub mod hold;
 pub mod money;
 pub mod operation;

@@ -3,6 +3,7 @@
 //! An answer says what the stored rows say and nothing else, so the first answer, made before they are written, and every
 //! later one, made after they are read, are the same bytes. Codes are stored and never change their meaning.
 
+use card_protocol::{CardAnswer, CardOutcome, ResponseKey};
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use serde::Serialize;
 use uuid::Uuid;
@@ -128,6 +129,8 @@ stored_codes! {
         CardMacWrong = 24 "card_mac_wrong",
         CounterUsed = 25 "counter_used",
         CounterTooOld = 26 "counter_too_old",
+        /// The lines cost more than the card signed for.
+        AmountExceeded = 27 "amount_exceeded",
         ServiceUnknown = 30 "service_unknown",
         PriceListOutOfDate = 31 "price_list_out_of_date",
         CardNeeded = 32 "card_needed",
@@ -273,6 +276,8 @@ pub struct Operation {
     pub card: Option<Uuid>,
     /// The card's counter, if this operation used it up.
     pub counter: Option<u32>,
+    /// Of the keys that the card signed with, where its counter was used up: the answer is signed with the same.
+    pub card_generation: Option<u8>,
     /// The version that priced the lines.
     pub price_list: Option<u32>,
     /// The operation that this one undoes, captures, approves or replaces.
@@ -309,6 +314,14 @@ impl Owner {
         }
     }
 
+    /// The organisation that it is, or belongs to.
+    pub fn organisation(self) -> OrganisationId {
+        match self {
+            Owner::Wallet(wallet) => wallet.organisation(),
+            Owner::Organisation(organisation) => organisation,
+        }
+    }
+
     /// The client's wallet, if it is a client's.
     pub const fn wallet(self) -> Option<WalletId> {
         match self {
@@ -338,6 +351,7 @@ impl Operation {
             location: None,
             staff: None,
             card: None,
+            card_generation: None,
             counter: None,
             price_list: None,
             reference: None,
@@ -359,7 +373,7 @@ pub struct Booked {
 }
 
 /// The answer to a request, now and for ever the same.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[allow(missing_docs)]
 pub struct Answer {
     pub id: Uuid,
@@ -382,10 +396,13 @@ pub struct Answer {
     pub legs: Vec<AnswerLeg>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub holds: Vec<AnswerHold>,
+    /// For the card's COMPLETE, as `card-protocol` encodes it, in hex; none where its MAC was not found right.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub card_answer: Option<String>,
 }
 
 /// A line that was left out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[allow(missing_docs)]
 pub struct AnswerLeftOut {
     pub line: u16,
@@ -393,7 +410,7 @@ pub struct AnswerLeftOut {
 }
 
 /// A transfer, in words.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[allow(missing_docs)]
 pub struct AnswerLeg {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -407,7 +424,7 @@ pub struct AnswerLeg {
 }
 
 /// What was set aside or given back, in words.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[allow(missing_docs)]
 pub struct AnswerHold {
     pub hold: Uuid,
@@ -423,7 +440,6 @@ impl Booked {
         let operation = &self.operation;
         let sold =
             matches!(operation.kind, OperationKind::Sale | OperationKind::Capture) && operation.outcome.is_sold();
-        let kept = |line: &&Line| line.left_out.is_none();
         Answer {
             id: operation.id.uuid(),
             operation: operation.kind.name(),
@@ -431,7 +447,7 @@ impl Booked {
             reason: (!operation.outcome.is_done()).then(|| operation.outcome.name()),
             book_date: self.book_date,
             reference: operation.reference.map(OperationId::uuid),
-            approved_cents: sold.then(|| operation.lines.iter().filter(kept).map(|line| line.price.minor()).sum()),
+            approved_cents: sold.then(|| self.sold_cents()),
             left_out: operation
                 .lines
                 .iter()
@@ -450,7 +466,30 @@ impl Booked {
                     amount: entry.change,
                 })
                 .collect(),
+            card_answer: None,
         }
+    }
+
+    /// What the card is told of its tap, signed with its response key of the generation that signed; none where its
+    /// counter was not used up: nothing proved that the card was there.
+    pub fn card_answer(&self, key: impl FnOnce(&[u8; 16], u8) -> Option<ResponseKey>) -> Option<CardAnswer> {
+        let operation = &self.operation;
+        let (card, counter) = (operation.card?.into_bytes(), operation.counter?);
+        let generation = operation.card_generation?;
+        let outcome = match operation.outcome {
+            Outcome::Approved => CardOutcome::Approved,
+            Outcome::ApprovedInPart => CardOutcome::ApprovedInPart,
+            _ => CardOutcome::Declined,
+        };
+        let cents = if operation.outcome.is_sold() { self.sold_cents() } else { 0 };
+        let sale = operation.id.uuid().into_bytes();
+        let key = key(&card, generation)?;
+        Some(CardAnswer::sign(&key, &card, generation, counter, sale, outcome, cents.unsigned_abs()))
+    }
+
+    fn sold_cents(&self) -> i64 {
+        let kept = |line: &&Line| line.left_out.is_none();
+        self.operation.lines.iter().filter(kept).map(|line| line.price.minor()).sum()
     }
 }
 

@@ -3,7 +3,7 @@
 //! Same id and same hash: the first answer again. Same id, other hash: a problem. The hash is over the encoding below,
 //! never over JSON; it covers what was asked and no signature, MAC, nonce or send time.
 
-use card_protocol::{LineRecord, Sink, encode_basket};
+use card_protocol::{Sink, encode_basket};
 use chrono::{Datelike, NaiveDate};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -114,7 +114,7 @@ impl Sink for HashSink<'_> {
 
 impl RequestEncoder {
     /// Raised when the fields of any request change, so that an old row is never read by new rules.
-    pub const VERSION: u8 = 1;
+    pub const VERSION: u8 = 2;
 
     /// Begins with a tag, the version, the kind and the id.
     pub fn new(kind: OperationKind, id: OperationId) -> RequestEncoder {
@@ -205,7 +205,7 @@ impl RequestEncoder {
 pub fn sale_hash(request: &SaleRequest) -> [u8; 32] {
     let encoder = RequestEncoder::new(OperationKind::Sale, request.id).terminal(&request.terminal);
     let encoder = match request.payer {
-        Payer::Card { card, counter, mac: _ } => encoder.u8(1).uuid(card).u32(counter),
+        Payer::Card(tap) => encoder.u8(1).uuid(tap.card).u8(tap.generation).u32(tap.counter).amount(tap.amount),
         Payer::ByName { wallet } => encoder.u8(2).wallet(wallet),
     };
     let encoder = match request.mode {
@@ -214,18 +214,8 @@ pub fn sale_hash(request: &SaleRequest) -> [u8; 32] {
         SaleMode::Forward { instead_of } => encoder.u8(3).optional(instead_of.map(OperationId::uuid)),
     };
     let mut encoder = encoder.optional(request.staff).u32(request.price_list);
-    let records: Vec<LineRecord> = request
-        .basket
-        .lines()
-        .iter()
-        .map(|line| LineRecord {
-            service: line.service.into_bytes(),
-            quantity: line.quantity,
-            hold: line.hold.map(|hold| hold.uuid().into_bytes()).unwrap_or_default(),
-        })
-        .collect();
     // A basket has at most 100 lines, far below what the count can hold.
-    encode_basket(&records, &mut HashSink(&mut encoder.0));
+    encode_basket(&request.basket.records(), &mut HashSink(&mut encoder.0));
     encoder.finish()
 }
 
@@ -234,10 +224,28 @@ pub fn sale_hash(request: &SaleRequest) -> [u8; 32] {
 mod tests {
     use super::*;
     use crate::domain::account::OrganisationId;
-    use crate::domain::sale::{Basket, BasketLine};
+    use crate::domain::money::Unit;
+    use crate::domain::sale::{Basket, BasketLine, Tap};
+    use card_protocol::HolderVerification;
 
     fn hex(bytes: [u8; 32]) -> String {
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn tap(card: Uuid, counter: u32, mac: [u8; 16]) -> Tap {
+        Tap {
+            card,
+            generation: 1,
+            counter,
+            terminal_sequence: 1,
+            terminal_nonce: [2; 8],
+            holder_verification: HolderVerification::None,
+            amount: Amount::new(560, Unit::Eur).unwrap(),
+            time_ms: 3,
+            offline_total_cents: 0,
+            offline_count: 0,
+            mac,
+        }
     }
 
     fn sale() -> SaleRequest {
@@ -246,7 +254,7 @@ mod tests {
         SaleRequest {
             id: OperationId::new(id(1)).unwrap(),
             terminal: Terminal { id: id(2), organisation: OrganisationId::new(1).unwrap(), location: id(3) },
-            payer: Payer::Card { card: id(4), counter: 7, mac: [1; 16] },
+            payer: Payer::Card(tap(id(4), 7, [1; 16])),
             mode: SaleMode::Online,
             staff: None,
             price_list: 3,
@@ -268,12 +276,15 @@ mod tests {
             bytes
         };
         let mut bytes = b"pasje request".to_vec();
-        bytes.extend([1, 1]); // version, kind
+        bytes.extend([2, 1]); // version, kind
         bytes.extend(id(1));
         bytes.extend(id(2)); // terminal
         bytes.push(1); // by card
         bytes.extend(id(4));
+        bytes.push(1); // generation of its keys
         bytes.extend([0, 0, 0, 7]);
+        bytes.push(1); // the amount: euros
+        bytes.extend([0, 0, 0, 0, 0, 0, 2, 48]);
         bytes.push(1); // online
         bytes.extend([0; 17]); // no staff
         bytes.extend([0, 0, 0, 3]); // price list
@@ -290,13 +301,17 @@ mod tests {
     #[test]
     fn the_hash_covers_what_was_asked_and_nothing_else() {
         let first = sale_hash(&sale());
-        let changed: [fn(&mut SaleRequest); 7] = [
+        let changed: [fn(&mut SaleRequest); 8] = [
             |sale| sale.staff = Some(Uuid::nil()),
             |sale| sale.price_list = 4,
             |sale| sale.mode = SaleMode::Whole,
             |sale| sale.mode = SaleMode::Forward { instead_of: None },
             |sale| sale.terminal.id = Uuid::nil(),
-            |sale| sale.payer = Payer::Card { card: Uuid::nil(), counter: 7, mac: [1; 16] },
+            |sale| sale.payer = Payer::Card(tap(Uuid::nil(), 7, [1; 16])),
+            |sale| {
+                sale.payer =
+                    Payer::Card(Tap { amount: Amount::cents(561).unwrap(), ..tap(same_card(sale), 7, [1; 16]) })
+            },
             |sale| sale.basket = Basket::new(sale.basket.lines()[..1].to_vec()).unwrap(),
         ];
         for change in changed {
@@ -306,14 +321,14 @@ mod tests {
         }
         // A MAC is no part of what was asked, and neither is where the service knows the terminal to be.
         let mut same = sale();
-        same.payer = Payer::Card { card: same_card(&same), counter: 7, mac: [2; 16] };
+        same.payer = Payer::Card(tap(same_card(&same), 7, [2; 16]));
         same.terminal.location = Uuid::nil();
         assert_eq!(sale_hash(&same), first);
     }
 
     fn same_card(sale: &SaleRequest) -> Uuid {
         match sale.payer {
-            Payer::Card { card, .. } => card,
+            Payer::Card(tap) => tap.card,
             Payer::ByName { .. } => Uuid::nil(),
         }
     }

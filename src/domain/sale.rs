@@ -7,6 +7,7 @@
 //! 3. the id's window: a problem,
 //! 4. `card_unknown`, `card_blocked`, `card_expired`, `wallet_closed`,
 //! 5. `card_mac_wrong`, `counter_used`, `counter_too_old`; from here on the counter is used up,
+//!    `amount_exceeded` once the lines have their prices,
 //! 6. of a forward, what the online attempt that it replaces sold after all, and was not given back, is not sold again:
 //!    `already_booked` when nothing else remains,
 //! 7. line by line: `service_unknown`, `price_list_out_of_date`, `card_needed`, `over_limit`, `insufficient_funds`;
@@ -20,6 +21,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use card_protocol::transaction::EURO;
+use card_protocol::{Decision, HolderVerification, LineRecord, Mac, Transaction, TransactionKind, basket_digest};
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
@@ -46,12 +49,32 @@ pub struct Terminal {
     pub location: Uuid,
 }
 
+/// A card's tap: what it signed of its own, and its MAC over that and the sale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Tap {
+    pub card: Uuid,
+    /// Of the keys that signed.
+    pub generation: u8,
+    pub counter: u32,
+    pub terminal_sequence: u64,
+    pub terminal_nonce: [u8; 8],
+    pub holder_verification: HolderVerification,
+    /// The greatest that the sale may cost.
+    pub amount: Amount,
+    /// By the terminal's clock.
+    pub time_ms: u64,
+    pub offline_total_cents: u32,
+    pub offline_count: u8,
+    pub mac: Mac,
+}
+
 /// Who pays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Payer {
-    /// The card that was tapped, its counter, and its MAC over the sale.
-    Card { card: Uuid, counter: u32, mac: [u8; 16] },
+    /// The card that was tapped.
+    Card(Tap),
     /// The card fails: signed-on staff register care and included lines on the client by name.
     ByName { wallet: WalletId },
 }
@@ -111,6 +134,16 @@ impl Basket {
         Ok(Basket(lines))
     }
 
+    /// The lines as they are hashed and signed.
+    pub fn records(&self) -> Vec<LineRecord> {
+        let record = |line: &BasketLine| LineRecord {
+            service: line.service.into_bytes(),
+            quantity: line.quantity,
+            hold: line.hold.map(|hold| hold.uuid().into_bytes()).unwrap_or_default(),
+        };
+        self.0.iter().map(record).collect()
+    }
+
     /// The lines, as sent.
     pub fn lines(&self) -> &[BasketLine] {
         &self.0
@@ -142,6 +175,30 @@ impl SaleRequest {
         }
     }
 
+    /// What the card signed, if this is what it was asked to sign; none without a card.
+    pub fn transaction(&self) -> Option<(Transaction, Mac)> {
+        let Payer::Card(tap) = self.payer else { return None };
+        let transaction = Transaction {
+            card: tap.card.into_bytes(),
+            generation: tap.generation,
+            counter: tap.counter,
+            terminal: self.terminal.id.into_bytes(),
+            location: self.terminal.location.into_bytes(),
+            terminal_sequence: tap.terminal_sequence,
+            terminal_nonce: tap.terminal_nonce,
+            kind: TransactionKind::Sale,
+            decision: if self.is_forward() { Decision::ApprovedOffline } else { Decision::Online },
+            holder_verification: tap.holder_verification,
+            currency: EURO,
+            amount_cents: tap.amount.minor().unsigned_abs(),
+            time_ms: tap.time_ms,
+            basket_digest: basket_digest(self.price_list, &self.basket.records())?,
+            offline_total_cents: tap.offline_total_cents,
+            offline_count: tap.offline_count,
+        };
+        Some((transaction, tap.mac))
+    }
+
     /// The attempt that this forward replaces.
     pub const fn instead_of(&self) -> Option<OperationId> {
         match self.mode {
@@ -157,8 +214,8 @@ impl SaleRequest {
 
     const fn authority(&self) -> Authority {
         match self.payer {
-            Payer::Card { .. } if self.is_forward() => Authority::CardOffline,
-            Payer::Card { .. } => Authority::Card,
+            Payer::Card(_) if self.is_forward() => Authority::CardOffline,
+            Payer::Card(_) => Authority::Card,
             Payer::ByName { .. } => Authority::NoCard,
         }
     }
@@ -227,7 +284,7 @@ pub struct SaleItem {
 
 /// What was decided.
 #[derive(Clone, Debug)]
-pub enum Decision {
+pub enum Decided {
     /// The id is taken by this very request: the stored answer again.
     Known,
     /// To book: the sale, and a tombstone for the attempt it replaces.
@@ -238,11 +295,11 @@ pub enum Decision {
 ///
 /// # Errors
 /// [`Problem`]: the request is at fault, or (`Broken`) we are.
-pub fn decide(state: &mut State, item: &SaleItem, now: DateTime<Utc>) -> Result<Decision, Problem> {
+pub fn decide(state: &mut State, item: &SaleItem, now: DateTime<Utc>) -> Result<Decided, Problem> {
     let request = &item.request;
     if let Some(known) = state.known.get(&request.id) {
         let is_ours = known.kind == OperationKind::Sale && known.answers(&item.request_hash);
-        return if is_ours { Ok(Decision::Known) } else { Err(Problem::IdReused) };
+        return if is_ours { Ok(Decided::Known) } else { Err(Problem::IdReused) };
     }
     request.id.check_window(now)?;
     request.check()?;
@@ -256,7 +313,7 @@ pub fn decide(state: &mut State, item: &SaleItem, now: DateTime<Utc>) -> Result<
         None => deal.sell(state)?,
     };
     deal.operation.outcome = outcome;
-    Ok(Decision::New(deal.commit(state)))
+    Ok(Decided::New(deal.commit(state)))
 }
 
 /// One sale being decided: what it will book, and copies of the rows it will change.
@@ -295,7 +352,7 @@ impl<'a> Deal<'a> {
         operation.price_list = Some(request.price_list);
         operation.reference = request.instead_of();
         let card = match request.payer {
-            Payer::Card { card, .. } => {
+            Payer::Card(Tap { card, .. }) => {
                 operation.card = Some(card);
                 state.cards.get(&card).filter(|card| Some(card.wallet) == owner.wallet()).cloned()
             }
@@ -309,7 +366,7 @@ impl<'a> Deal<'a> {
     fn refused_card(&mut self) -> Option<Outcome> {
         let request = &self.item.request;
         let Some(wallet) = &self.wallet else { return Some(Outcome::CardUnknown) };
-        let Payer::Card { counter, .. } = request.payer else {
+        let Payer::Card(Tap { counter, generation, .. }) = request.payer else {
             let closed = (wallet.is_closed && !request.is_forward()).then_some(Outcome::WalletClosed);
             return closed;
         };
@@ -335,6 +392,7 @@ impl<'a> Deal<'a> {
         }
         card.counters.mark(counter);
         self.operation.counter = Some(counter);
+        self.operation.card_generation = Some(generation);
         None
     }
 
@@ -376,6 +434,9 @@ impl<'a> Deal<'a> {
         }
         for line in &to_sell {
             lines.push(self.price(state, &wallet, line)?);
+        }
+        if self.exceeds_amount(&lines)? {
+            return Ok(Outcome::AmountExceeded);
         }
         let mut free = wallet.free();
         if let Some(buffer) = &self.buffer {
@@ -441,6 +502,21 @@ impl<'a> Deal<'a> {
             from_savings: price.from_savings,
             hold: hold.map(|hold| hold.by_purse(wallet.unit)).unwrap_or_default(),
         }))
+    }
+
+    /// Whether the lines cost more than the card signed for. A till signs the greatest price of each line, so this is a
+    /// till that is broken or hostile. A forward was delivered already.
+    fn exceeds_amount(&self, lines: &[FundingLine]) -> Result<bool, Problem> {
+        let (Payer::Card(tap), false) = (self.item.request.payer, self.item.request.is_forward()) else {
+            return Ok(false);
+        };
+        let mut total = Amount::zero(Unit::Eur);
+        for line in lines {
+            if let FundingLine::Priced(line) = line {
+                total = total.plus(line.price)?;
+            }
+        }
+        Ok(total.minor() > tap.amount.minor())
     }
 
     fn may_use(&self, hold: &Hold, wallet: &Wallet) -> bool {

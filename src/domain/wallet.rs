@@ -29,6 +29,16 @@ impl Buyer {
     pub const fn code(self) -> u8 {
         self as u8
     }
+
+    /// As terminals read it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Buyer::Verblijf => "verblijf",
+            Buyer::Vpt => "vpt",
+            Buyer::Mpt => "mpt",
+            Buyer::NoWlz => "no_wlz",
+        }
+    }
 }
 
 /// A kept balance; 0 <= held <= balance.

@@ -1,3 +1,66 @@
-//! The HTTP edge.
+//! The edge: requests in, answers and problems out. A handler parses, calls one service, renders.
 
+pub mod api;
+pub mod auth;
+pub mod health;
+pub mod metrics;
+pub mod openapi;
+pub mod problem;
+pub mod rate_limit;
 pub mod signature;
+
+use std::sync::Arc;
+
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::db::connect::Database;
+use crate::domain::operation::Booked;
+use crate::services::authorise::Authoriser;
+use crate::services::key_store::KeyStore;
+use crate::services::terminals::Terminals;
+
+/// What handlers work with.
+#[allow(missing_docs)]
+pub struct Service {
+    pub database: Database,
+    pub authoriser: Arc<Authoriser>,
+    pub keys: Arc<dyn KeyStore>,
+    pub terminals: Terminals,
+    /// Hosts and ports that the service is known by: a request that was made for another is not for us.
+    pub authorities: Vec<String>,
+    pub rates: rate_limit::RateLimits,
+    pub readiness: health::Readiness,
+}
+
+impl Service {
+    fn count_sale(booked: &Booked) {
+        metrics::count_sale(booked);
+    }
+}
+
+/// Every route.
+pub fn routes(config: &mut ServiceConfig) {
+    let api = web::scope("/api/v1")
+        .service(api::sales::sell)
+        .service(api::sales::ask)
+        .service(api::sales::refund)
+        .service(api::sales::void)
+        .service(api::catalogue::list_services)
+        .service(api::catalogue::list_prices)
+        .service(api::hotlist::changes);
+    config
+        .service(health::live)
+        .service(health::ready)
+        .service(api)
+        .service(web::scope("/api").service(openapi::json))
+        .service(SwaggerUi::new("/api/docs/{_:.*}").config(utoipa_swagger_ui::Config::from("/api/openapi.json")))
+        .default_service(web::to(nothing_here));
+}
+
+/// Where no route is. A route's path with another method is told so.
+async fn nothing_here(request: HttpRequest) -> HttpResponse {
+    let sort = if request.match_pattern().is_some() { &problem::METHOD_NOT_ALLOWED } else { &problem::NOT_FOUND };
+    problem::Problem::new(sort).error_response()
+}

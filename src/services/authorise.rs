@@ -35,7 +35,7 @@ use crate::domain::funding::{LineKind, Unplanned};
 use crate::domain::operation::{Booked, HoldEntry, Operation, OperationId, OperationKind};
 use crate::domain::refund::all_that_is_left;
 use crate::domain::request::{Problem, sale_hash};
-use crate::domain::sale::{Decision, Known, Payer, SaleItem, SaleRequest, State, decide};
+use crate::domain::sale::{Decided, Known, Payer, SaleItem, SaleRequest, State, Tap, decide};
 
 /// How the authoriser is set up.
 #[derive(Clone, Copy, Debug)]
@@ -166,12 +166,12 @@ impl Authoriser {
         };
         let wallet = match request.payer {
             Payer::ByName { wallet } => Some(wallet),
-            Payer::Card { card, .. } => self.wallet_of(card).await.map_err(unavailable)?,
+            Payer::Card(Tap { card, .. }) => self.wallet_of(card).await.map_err(unavailable)?,
         };
         let location = request.terminal.location;
         let price_list = self.prices.get(&self.database, location, request.price_list).await.map_err(unavailable)?;
         let mac_is_right = match request.payer {
-            Payer::Card { .. } => self.proof.is_right(&request),
+            Payer::Card(_) => self.proof.is_right(&request),
             Payer::ByName { .. } => true,
         };
         Ok(SaleItem { request_hash: sale_hash(&request), request, wallet, price_list, mac_is_right })
@@ -348,11 +348,11 @@ async fn decide_and_write(
         let decided = catch_unwind(AssertUnwindSafe(|| decide(&mut state, item, batch.booked_at)));
         let decided = decided.unwrap_or_else(|_| Err(Problem::Broken("a decision panicked".to_owned())));
         decisions.push(match decided {
-            Ok(Decision::New(booked)) => {
+            Ok(Decided::New(booked)) => {
                 new.extend(booked);
                 Ok(())
             }
-            Ok(Decision::Known) => Ok(()),
+            Ok(Decided::Known) => Ok(()),
             Err(problem) => {
                 if let Problem::Broken(what) = &problem {
                     tracing::error!(what, "a rule of ours broke");
@@ -394,7 +394,7 @@ async fn lock(conn: &mut AsyncPgConnection, items: &[SaleItem], batch: ledger::B
     }
     let wallet_ids = distinct(items.iter().filter_map(|item| item.wallet));
     let card_ids = distinct(items.iter().filter_map(|item| match item.request.payer {
-        Payer::Card { card, .. } => item.wallet.map(|_| card),
+        Payer::Card(Tap { card, .. }) => item.wallet.map(|_| card),
         Payer::ByName { .. } => None,
     }));
     let ids = distinct(items.iter().flat_map(|item| [Some(item.request.id), item.request.instead_of()]).flatten());

@@ -1,20 +1,34 @@
 //! Whether a card really said what a sale says it said.
 
+use std::sync::Arc;
+
+use super::key_store::KeyStore;
+use crate::domain::hex::to_hex;
+use crate::domain::operation::Booked;
 use crate::domain::sale::SaleRequest;
 
-/// Checks a card's MAC over a sale.
+/// Checks a card's MAC over a sale, and signs what the card is answered.
 pub trait CardProof: Send + Sync + 'static {
     /// Whether the MAC is the card's.
     fn is_right(&self, request: &SaleRequest) -> bool;
 }
 
-/// A STUB, for as long as cards have no keys: every MAC is right. Replaced by the card protocol's MAC before the service
-/// listens to any terminal.
-#[derive(Clone, Copy, Debug)]
-pub struct StubCardMac;
+/// The card protocol's MAC, with keys derived from the key store's.
+pub struct CardMac(pub Arc<dyn KeyStore>);
 
-impl CardProof for StubCardMac {
-    fn is_right(&self, _: &SaleRequest) -> bool {
-        true
+impl CardProof for CardMac {
+    fn is_right(&self, request: &SaleRequest) -> bool {
+        let Some((transaction, mac)) = request.transaction() else { return false };
+        let key = self.0.transaction_key(&transaction.card, transaction.generation);
+        key.is_some_and(|key| transaction.is_signed(&key, &mac))
     }
+}
+
+/// The answer to a request as it is sent: what the stored rows say, and what the card is told. The same bytes whenever it
+/// is asked for.
+pub fn answer_bytes(keys: &dyn KeyStore, booked: &Booked) -> Vec<u8> {
+    let mut answer = booked.answer();
+    let told = booked.card_answer(|card, generation| keys.response_key(card, generation));
+    answer.card_answer = told.map(|told| to_hex(&told.encode()));
+    answer.to_bytes()
 }

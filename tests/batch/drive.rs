@@ -9,7 +9,7 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use pasje::db::connect::Database;
 use pasje::domain::operation::{Answer, Booked};
 use pasje::domain::request::Problem;
-use pasje::domain::sale::{Payer, SaleRequest};
+use pasje::domain::sale::{Payer, SaleRequest, Tap};
 use pasje::services::authorise::{AuthoriseError, Authoriser, Settings};
 use pasje::services::book::{BookError, book};
 use pasje::services::card_proof::CardProof;
@@ -25,7 +25,7 @@ struct Proof;
 
 impl CardProof for Proof {
     fn is_right(&self, request: &SaleRequest) -> bool {
-        !matches!(request.payer, Payer::Card { mac: WRONG_MAC, .. })
+        !matches!(request.payer, Payer::Card(Tap { mac: WRONG_MAC, .. }))
     }
 }
 

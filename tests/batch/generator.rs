@@ -15,7 +15,7 @@ use pasje::domain::money::{Amount, Unit};
 use pasje::domain::operation::OperationId;
 use pasje::domain::payout::{PayoutRequest, PayoutStep, PayoutStepRequest};
 use pasje::domain::refund::{Client, RefundRequest, VoidRequest};
-use pasje::domain::sale::{Basket, BasketLine, Payer, SaleMode, SaleRequest, Terminal};
+use pasje::domain::sale::{Basket, BasketLine, Payer, SaleMode, SaleRequest, Tap, Terminal};
 use pasje::domain::saving::{CloseRequest, Fate};
 use pasje::domain::top_up::{Till, TopUpRequest, TopUpReversalRequest};
 use uuid::Uuid;
@@ -266,7 +266,7 @@ impl<'a> Generator<'a> {
         // announced ids may be those of another wallet's sale
         let announced = self.late.split_off(0);
         request.id = self.fresh();
-        if let (Some(attempt), Payer::Card { card, .. }) = (request.instead_of(), request.payer) {
+        if let (Some(attempt), Payer::Card(Tap { card, .. })) = (request.instead_of(), request.payer) {
             let wallet = self.world.cards.get(&card).map(|card| card.wallet);
             let theirs = model.entries.get(&attempt.uuid()).map(|entry| entry.owner);
             let is_fresh = announced.contains(&attempt.uuid());
@@ -321,7 +321,7 @@ impl<'a> Generator<'a> {
                     asks.push(Ask::Sale(SaleRequest {
                         id: self.fresh(),
                         terminal: Terminal { id: one.id, organisation, location: one.location },
-                        payer: Payer::Card { card: *card, counter: 0, mac: [0; 16] },
+                        payer: crate::support::tap(*card, 0, [0; 16]),
                         mode: SaleMode::Online,
                         staff: None,
                         price_list,
@@ -349,7 +349,7 @@ impl<'a> Generator<'a> {
             _ => last + 1 + self.below_u32(3),
         };
         let mac = if self.dice.chance(1) { WRONG_MAC } else { [0; 16] };
-        Payer::Card { card, counter, mac }
+        crate::support::tap(card, counter, mac)
     }
 
     fn below_u32(&mut self, sides: usize) -> u32 {
@@ -419,7 +419,7 @@ impl<'a> Generator<'a> {
     /// The same request once more, with another MAC at most.
     fn again(&mut self) -> Ask {
         let mut ask = self.refer(|_| true).unwrap().clone();
-        if let Ask::Sale(SaleRequest { payer: Payer::Card { mac, .. }, .. }) = &mut ask {
+        if let Ask::Sale(SaleRequest { payer: Payer::Card(Tap { mac, .. }), .. }) = &mut ask {
             *mac = if self.dice.chance(50) { WRONG_MAC } else { [7; 16] };
         }
         ask
@@ -453,7 +453,7 @@ impl<'a> Generator<'a> {
         let mut terminal = sale.terminal;
         let mut sale_id = sale.id;
         let client = match sale.payer {
-            Payer::Card { card, .. } => Client::Card(card),
+            Payer::Card(Tap { card, .. }) => Client::Card(card),
             Payer::ByName { wallet } => Client::Wallet(wallet),
         };
         match self.dice.below(20) {

@@ -12,7 +12,7 @@ use pasje::domain::grant::GrantRequest;
 use pasje::domain::hold::{CaptureRequest, HoldRequest, ReleaseRequest};
 use pasje::domain::payout::{PayoutRequest, PayoutStepRequest};
 use pasje::domain::refund::{RefundRequest, VoidRequest};
-use pasje::domain::sale::{Payer, SaleRequest};
+use pasje::domain::sale::{Payer, SaleRequest, Tap};
 use pasje::domain::saving::CloseRequest;
 use pasje::domain::top_up::{TopUpRequest, TopUpReversalRequest};
 use uuid::Uuid;
@@ -74,7 +74,7 @@ impl Ask {
     fn asks_the_same(&self, other: &Ask) -> bool {
         let bare = |ask: &Ask| {
             let mut ask = ask.clone();
-            if let Ask::Sale(SaleRequest { payer: Payer::Card { mac, .. }, .. }) = &mut ask {
+            if let Ask::Sale(SaleRequest { payer: Payer::Card(Tap { mac, .. }), .. }) = &mut ask {
                 *mac = [0; 16];
             }
             ask

@@ -6,7 +6,7 @@ use chrono::{DateTime, Duration, Utc};
 use pasje::domain::funding::LineKind;
 use pasje::domain::hold::CaptureRequest;
 use pasje::domain::refund::{Client, RefundRequest, VoidRequest};
-use pasje::domain::sale::{BasketLine, Payer, SaleMode, SaleRequest};
+use pasje::domain::sale::{BasketLine, Payer, SaleMode, SaleRequest, Tap};
 use uuid::Uuid;
 
 use crate::model::{Ask, Draft, GREATEST, Leg, Model, Sold, Step, Stop, WRONG_MAC};
@@ -19,7 +19,7 @@ impl Model<'_> {
     pub fn buyer_of(&self, request: &SaleRequest) -> i64 {
         let own = i64::from(request.terminal.organisation.number()) << 32;
         let wallet = match request.payer {
-            Payer::Card { card, .. } => self.world.cards.get(&card).map(|card| card.wallet),
+            Payer::Card(Tap { card, .. }) => self.world.cards.get(&card).map(|card| card.wallet),
             Payer::ByName { wallet } => Some(wallet.field()).filter(|id| self.world.wallets.contains_key(id)),
         };
         wallet.filter(|wallet| wallet >> 32 == own >> 32).unwrap_or(own)
@@ -40,7 +40,7 @@ impl Model<'_> {
         }
         draft.terminal = Some(request.terminal.id);
         draft.reply.reference = attempt;
-        if let Payer::Card { card, counter, mac } = request.payer {
+        if let Payer::Card(Tap { card, counter, mac, .. }) = request.payer {
             self.card_may_pay(draft.owner, card, counter, mac, is_forward)?;
             draft.card = Some(card);
         } else if !self.world.wallets.contains_key(&draft.owner) {

@@ -14,10 +14,12 @@ use std::time::{Duration, Instant};
 
 use pasje::db::connect::Database;
 use pasje::domain::account::OrganisationId;
+use pasje::domain::money::Amount;
 use pasje::domain::operation::OperationId;
-use pasje::domain::sale::{Basket, BasketLine, Payer, SaleMode, SaleRequest, Terminal};
+use pasje::domain::sale::{Basket, BasketLine, Payer, SaleMode, SaleRequest, Tap, Terminal};
 use pasje::services::authorise::{Authoriser, Settings};
-use pasje::services::card_proof::StubCardMac;
+use pasje::services::card_proof::CardMac;
+use pasje::services::key_store::Keys;
 use uuid::Uuid;
 
 const PASJE: &str = env!("CARGO_BIN_EXE_pasje");
@@ -144,7 +146,19 @@ fn request(answered: &Answered, id: OperationId) -> SaleRequest {
     SaleRequest {
         id,
         terminal: Terminal { id: number(4), organisation: OrganisationId::new(1).unwrap(), location: number(1) },
-        payer: Payer::Card { card: answered.card, counter: answered.counter, mac: [0; 16] },
+        payer: Payer::Card(Tap {
+            card: answered.card,
+            generation: 1,
+            counter: answered.counter,
+            terminal_sequence: 0,
+            terminal_nonce: [0; 8],
+            holder_verification: card_protocol::HolderVerification::None,
+            amount: Amount::cents(560).unwrap(),
+            time_ms: 0,
+            offline_total_cents: 0,
+            offline_count: 0,
+            mac: [0; 16],
+        }),
         mode: SaleMode::Online,
         staff: None,
         price_list: 1,
@@ -169,7 +183,11 @@ async fn ask_again(data: &Path, answered: &[Answered]) {
         assert!(lost.is_empty(), "{} answered sales are lost, {:?} first", lost.len(), lost.first());
     }
     drop(connection);
-    let authoriser = Arc::new(Authoriser::start(database, Arc::new(StubCardMac), Settings::default()));
+    let authoriser = Arc::new(Authoriser::start(
+        database,
+        Arc::new(CardMac(Arc::new(Keys::generate().unwrap()))),
+        Settings::default(),
+    ));
     for chunk in answered.chunks(500) {
         let mut asked = tokio::task::JoinSet::new();
         for answered in chunk {

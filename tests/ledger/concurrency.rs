@@ -8,7 +8,7 @@ use pasje::domain::funding::{LineKind, PurseName};
 use pasje::domain::hold::{CaptureRequest, HoldRequest, ReleaseRequest};
 use pasje::domain::operation::{Booked, Outcome};
 use pasje::domain::refund::{Client as Payer, RefundRequest, VoidRequest};
-use pasje::domain::sale::{Payer as SalePayer, SaleRequest};
+use pasje::domain::sale::SaleRequest;
 use pasje::services::authorise::Authoriser;
 use pasje::services::book::{Booking, book};
 use tokio::task::JoinSet;
@@ -32,7 +32,7 @@ async fn money_for_ten_coffees_buys_ten_however_many_ask_at_once() {
         let authoriser = if number % 2 == 0 { restaurant.authoriser.clone() } else { Arc::clone(&other) };
         let mut request = client.tap(&[(COFFEE, 1)]);
         let card = uuid::Uuid::from_u128(0x0190_0000_0000_7000_8001_0000_0000_0000 | number);
-        request.payer = pasje::domain::sale::Payer::Card { card, counter: 1, mac: [0; 16] };
+        request.payer = crate::support::tap(card, 1, [0; 16]);
         taps.spawn(async move { authoriser.sell(request).await.unwrap().operation.outcome });
     }
     let outcomes = taps.join_all().await;
@@ -91,7 +91,7 @@ async fn live(
     while !stop.load(Ordering::Relaxed) {
         counter += 1;
         let mut tap = client.tap(&[(COFFEE, 2), (SHOWER, 1), (MEAL, 1), (WINE, 1)]);
-        tap.payer = SalePayer::Card { card: client.card, counter, mac: [0; 16] };
+        tap.payer = crate::support::tap(client.card, counter, [0; 16]);
         let sale = authoriser.sell(tap.clone()).await.unwrap().operation;
         let hold = HoldRequest {
             id: id(),

@@ -11,7 +11,7 @@ use pasje::domain::account::{OrganisationId, WalletId};
 use pasje::domain::grant::{Grant, GrantRequest};
 use pasje::domain::money::{Amount, Unit};
 use pasje::domain::operation::{Booked, OperationId, Outcome};
-use pasje::domain::sale::{Basket, BasketLine, Payer, SaleMode, SaleRequest, Terminal};
+use pasje::domain::sale::{Basket, BasketLine, Payer, SaleMode, SaleRequest, Tap, Terminal};
 use pasje::domain::top_up::{Till, TopUpRequest};
 use pasje::services::authorise::{Authoriser, Settings};
 use pasje::services::book::book;
@@ -19,7 +19,7 @@ use pasje::services::card_proof::CardProof;
 use pasje::services::verify::verify;
 use uuid::Uuid;
 
-use crate::support::TestDatabase;
+use crate::support::{TestDatabase, tap};
 
 pub const WRONG_MAC: [u8; 16] = [0xff; 16];
 
@@ -28,7 +28,7 @@ struct TestProof;
 
 impl CardProof for TestProof {
     fn is_right(&self, request: &SaleRequest) -> bool {
-        !matches!(request.payer, Payer::Card { mac: WRONG_MAC, .. })
+        !matches!(request.payer, Payer::Card(Tap { mac: WRONG_MAC, .. }))
     }
 }
 
@@ -119,7 +119,7 @@ impl Client {
         SaleRequest {
             id: id(),
             terminal: terminal(),
-            payer: Payer::Card { card: self.card, counter: COUNTER.fetch_add(1, Ordering::Relaxed), mac: [0; 16] },
+            payer: tap(self.card, COUNTER.fetch_add(1, Ordering::Relaxed), [0; 16]),
             mode: SaleMode::Online,
             staff: None,
             price_list: 3,

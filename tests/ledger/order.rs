@@ -8,9 +8,10 @@ use pasje::services::authorise::AuthoriseError;
 use uuid::Uuid;
 
 use crate::fixture::{COFFEE, Client, MEAL, Restaurant, SHOWER, WINE, WRONG_MAC, id_at};
+use crate::support::tap;
 
 fn with_card(request: SaleRequest, card: Uuid, counter: u32, mac: [u8; 16]) -> SaleRequest {
-    SaleRequest { payer: Payer::Card { card, counter, mac }, ..request }
+    SaleRequest { payer: tap(card, counter, mac), ..request }
 }
 
 async fn outcome(restaurant: &Restaurant, request: &SaleRequest) -> Outcome {

@@ -49,6 +49,12 @@ const SEED: &str = "
     INSERT INTO shared_buffer VALUES (1, 1, 1000);
     INSERT INTO buffer_draw VALUES (gen_random_uuid(), 1::bigint << 32 | 1, 100, 0, '2026-01-01', '2026-01-14');
     INSERT INTO card (id, wallet, expires_on) VALUES (gen_random_uuid(), 1::bigint << 32 | 1, '2030-01-01');
+    INSERT INTO client VALUES (1::bigint << 32 | 1, 4711, 'mw. A. Voorbeeld');
+    INSERT INTO service VALUES (gen_random_uuid(), 1, 'Koffie', 'Coffee', 'dranken');
+    INSERT INTO terminal (id, location, name, key_salt) VALUES (gen_random_uuid(), '00000000-0000-4000-8000-000000000001', 'Kassa', decode(repeat('00', 16), 'hex'));
+    INSERT INTO card (id, wallet, status, expires_on, replaces) SELECT gen_random_uuid(), wallet, 3, expires_on, id FROM card;
+    INSERT INTO card_event (card, organisation, event) SELECT id, 1, 1 FROM card;
+    INSERT INTO key_check SELECT 1, sha256('key');
     INSERT INTO hold VALUES (gen_random_uuid(), (1::bigint << 48) + (1 << 16) + (1 << 8) + 1, 100, 1, now());
     INSERT INTO month_phase VALUES (1::bigint << 32 | 1, '2026-01-01', 1, gen_random_uuid());
     INSERT INTO payout VALUES ('00000000-0000-4000-8000-000000000002', 1::bigint << 32 | 1, 100, 1, gen_random_uuid());

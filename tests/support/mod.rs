@@ -12,11 +12,31 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use pasje::db::connect::{Database, establish};
 use pasje::db::migrate::migrate;
 use pasje::db::url::DatabaseUrl;
+use pasje::domain::money::Amount;
+use pasje::domain::sale::{Payer, Tap};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 const TEMPLATE_LOCK: i64 = 7_215_299;
 const OWNER: &str = "pasje_owner";
 const SERVICE: &str = "pasje_service";
+
+/// A tap that signs for any amount.
+pub fn tap(card: Uuid, counter: u32, mac: [u8; 16]) -> Payer {
+    Payer::Card(Tap {
+        card,
+        generation: 1,
+        counter,
+        terminal_sequence: 0,
+        terminal_nonce: [0; 8],
+        holder_verification: card_protocol::HolderVerification::None,
+        amount: Amount::cents(Amount::MAX_MINOR).unwrap(),
+        time_ms: 0,
+        offline_total_cents: 0,
+        offline_count: 0,
+        mac,
+    })
+}
 
 /// A database of one test; dropped with it unless the test failed, so that it can be looked at.
 pub struct TestDatabase {
@@ -75,7 +95,7 @@ impl TestDatabase {
     }
 
     async fn create(server: Server, superuser: &mut AsyncPgConnection, how: &str) -> Self {
-        let name = format!("test_{}", uuid::Uuid::now_v7().simple());
+        let name = format!("test_{}", Uuid::now_v7().simple());
         superuser.batch_execute(&format!("CREATE DATABASE {name} OWNER {OWNER} {how}")).await.unwrap();
         Self {
             service_url: server.url(SERVICE, &name),

@@ -20,7 +20,7 @@ use pasje::domain::price_list::{Price, PriceList};
 use pasje::domain::refund::all_that_is_left;
 use pasje::domain::request::{Problem, sale_hash};
 use pasje::domain::sale::{
-    Basket, BasketLine, Decision, Payer, SaleItem, SaleMode, SaleRequest, State, Terminal, tombstone,
+    Basket, BasketLine, Payer, SaleItem, SaleMode, SaleRequest, State, Tap, Terminal, tombstone,
 };
 use pasje::domain::saving::{CloseRequest, Fate};
 use pasje::domain::top_up::{Till, TopUpRequest, TopUpReversalRequest};
@@ -280,7 +280,7 @@ impl History {
         let payer = if by_card {
             let counter = self.counters.entry(card).or_insert(0);
             *counter += 1;
-            Payer::Card { card, counter: *counter, mac: [0; 16] }
+            crate::support::tap(card, *counter, [0; 16])
         } else {
             Payer::ByName { wallet }
         };
@@ -310,7 +310,7 @@ impl History {
         let locked = wallets::lock(&self.conn, &ids).await.unwrap();
         let wallets = wallets::read(&self.conn, locked).await.unwrap();
         let card_ids: Vec<Uuid> = match item.request.payer {
-            Payer::Card { card, .. } => vec![card],
+            Payer::Card(Tap { card, .. }) => vec![card],
             Payer::ByName { .. } => vec![],
         };
         let asked: Vec<OperationId> =
@@ -342,7 +342,7 @@ impl History {
             state.buffer = Some(Buffer { balance, draws });
         }
         state.wallets = wallets.into_iter().map(|wallet| (wallet.id, (wallet, date))).collect();
-        let Decision::New(booked) = sale::decide(&mut state, item, now).unwrap() else { panic!("known") };
+        let sale::Decided::New(booked) = sale::decide(&mut state, item, now).unwrap() else { panic!("known") };
         wallets::update(&self.conn, &state.wallets.values().map(|(wallet, _)| wallet).collect::<Vec<_>>())
             .await
             .unwrap();

@@ -1,0 +1,10 @@
+ALTER TABLE ledger.operation DROP COLUMN card_generation;
+DROP TABLE key_check;
+DROP TABLE card_event;
+ALTER TABLE card DROP CONSTRAINT card_status;
+ALTER TABLE card DROP COLUMN generation, DROP COLUMN replaces, DROP COLUMN issued_at;
+UPDATE card SET status = 2 WHERE status = 3;
+ALTER TABLE card ADD CONSTRAINT card_status_check CHECK (status IN (1, 2));
+DROP TABLE terminal;
+DROP TABLE service;
+DROP TABLE client;

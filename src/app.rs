@@ -1,0 +1,171 @@
+//! Wiring: the service on its addresses, from start to a stop that loses nothing.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::{self, from_fn};
+use actix_web::web::{self, Data};
+use actix_web::{App, HttpResponse, HttpServer};
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use crate::db::connect::Database;
+use crate::http::rate_limit::{RateLimits, Rates};
+use crate::http::{self, Service};
+use crate::services::authorise::{Authoriser, Settings};
+use crate::services::card_proof::CardMac;
+use crate::services::key_store::Keys;
+use crate::services::terminals::Terminals;
+
+/// How the service listens.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct Listen {
+    pub address: SocketAddr,
+    /// Where metrics are read: an address of its own.
+    pub metrics: SocketAddr,
+    /// Hosts and ports it is known by, beside the address itself.
+    pub authorities: Vec<String>,
+    pub rates: Rates,
+}
+
+/// Why it does not listen.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// An address cannot be had.
+    #[error(
+        "cannot listen on {address}: {source}. Is another service running there? Choose another address with {option}"
+    )]
+    #[allow(missing_docs)]
+    Address { address: SocketAddr, option: &'static str, source: std::io::Error },
+    /// The server failed.
+    #[error("the server failed")]
+    Server(#[from] std::io::Error),
+    /// Metrics cannot be kept.
+    #[error("metrics cannot be kept")]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
+}
+
+/// Longer than a head takes that is sent in good faith.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// A till that is used keeps its connection between two clients.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// Far above what a sale takes; a stop waits this long for requests under way.
+const SHUTDOWN_TIMEOUT_S: u64 = 30;
+/// Connections of one worker: far above a house's terminals, far below what memory holds.
+const CONNECTIONS_MAX: usize = 4096;
+
+/// A service that listens.
+pub struct Running {
+    /// Where it listens, with the port that was given where 0 was asked for.
+    pub address: SocketAddr,
+    /// Where metrics are read.
+    pub metrics: SocketAddr,
+    api: (ServerHandle, tokio::task::JoinHandle<std::io::Result<()>>),
+    metrics_server: (ServerHandle, tokio::task::JoinHandle<std::io::Result<()>>),
+    upkeep: tokio::task::JoinHandle<()>,
+    authoriser: Arc<Authoriser>,
+}
+
+/// Starts to listen.
+///
+/// # Errors
+/// [`AppError`].
+pub fn start(database: Database, keys: Arc<Keys>, listen: &Listen) -> Result<Running, AppError> {
+    let recorder = http::metrics::install()?;
+    let proof = Arc::new(CardMac(keys.clone()));
+    let authoriser = Arc::new(Authoriser::start(database.clone(), proof, Settings::default()));
+    let (socket, address) = bind(listen.address, "--listen")?;
+    let (metrics_socket, metrics) = bind(listen.metrics, "--metrics")?;
+    let service = Data::new(Service {
+        terminals: Terminals::new(database.clone(), keys.clone()),
+        database,
+        authoriser: authoriser.clone(),
+        keys,
+        authorities: authorities(listen, address),
+        rates: RateLimits::new(listen.rates),
+        readiness: http::health::Readiness::default(),
+    });
+    let upkeep = tokio::spawn(upkeep(service.clone(), recorder.clone()));
+    let app = move || {
+        App::new()
+            .app_data(service.clone())
+            .wrap(middleware::DefaultHeaders::new().add(("x-content-type-options", "nosniff")))
+            .wrap(from_fn(http::metrics::count))
+            .configure(http::routes)
+    };
+    let api = HttpServer::new(app)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .keep_alive(KEEP_ALIVE)
+        .max_connections(CONNECTIONS_MAX)
+        .shutdown_timeout(SHUTDOWN_TIMEOUT_S)
+        .disable_signals()
+        .listen(socket)?
+        .run();
+    let page = move || {
+        let recorder = recorder.clone();
+        let render = move || {
+            let text = recorder.render();
+            async move { HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text) }
+        };
+        App::new().route("/metrics", web::get().to(render))
+    };
+    let metrics_server = HttpServer::new(page).workers(1).disable_signals().listen(metrics_socket)?.run();
+    Ok(Running {
+        address,
+        metrics,
+        api: (api.handle(), tokio::spawn(api)),
+        metrics_server: (metrics_server.handle(), tokio::spawn(metrics_server)),
+        upkeep,
+        authoriser,
+    })
+}
+
+impl Running {
+    /// Takes no more requests, answers those under way, books what waits, and ends.
+    ///
+    /// # Errors
+    /// [`AppError::Server`].
+    pub async fn stop(self) -> Result<(), AppError> {
+        self.upkeep.abort();
+        self.api.0.stop(true).await;
+        self.metrics_server.0.stop(false).await;
+        for task in [self.api.1, self.metrics_server.1] {
+            task.await.map_err(std::io::Error::other)??;
+        }
+        // The workers are gone and with them who else could sell.
+        let _ = self.upkeep.await;
+        match Arc::into_inner(self.authoriser) {
+            Some(authoriser) => authoriser.stop().await,
+            None => tracing::warn!("a request outlives its server; what waits is booked all the same"),
+        }
+        Ok(())
+    }
+}
+
+fn bind(address: SocketAddr, option: &'static str) -> Result<(std::net::TcpListener, SocketAddr), AppError> {
+    let bound = std::net::TcpListener::bind(address).and_then(|socket| {
+        socket.set_nonblocking(true)?;
+        let address = socket.local_addr()?;
+        Ok((socket, address))
+    });
+    bound.map_err(|source| AppError::Address { address, option, source })
+}
+
+fn authorities(listen: &Listen, address: SocketAddr) -> Vec<String> {
+    let mut authorities = listen.authorities.clone();
+    authorities.push(address.to_string());
+    if address.ip().is_loopback() {
+        authorities.push(format!("localhost:{}", address.port()));
+    }
+    authorities
+}
+
+async fn upkeep(service: Data<Service>, recorder: PrometheusHandle) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        recorder.run_upkeep();
+        service.rates.forget_old();
+    }
+}

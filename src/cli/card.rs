@@ -1,0 +1,152 @@
+//! `pasje card issue|block|unblock|replace|list`.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use card_protocol::Key;
+use chrono::{Months, NaiveDate, Utc};
+use pasje::db::cards::CardRow;
+use pasje::db::{cards as rows, clients};
+use pasje::domain::account::{OrganisationId, WalletId};
+use pasje::services::cards::{self, Issue, Issued};
+use pasje::services::key_store::hex;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::private_file::PrivateFile;
+use super::{Failure, Opened};
+use crate::config::Options;
+
+/// Months that a card works, if nothing else is said.
+const MONTHS: Months = Months::new(60);
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Issue a card to a wallet, and write the virtual card's file
+    Issue {
+        /// The organisation's number
+        #[arg(long, default_value_t = 1)]
+        organisation: u16,
+        /// The wallet's number: `pasje card list` shows those that have a card
+        #[arg(long)]
+        wallet: u32,
+        #[command(flatten)]
+        file: CardFile,
+        /// What activities, extras and own purchases of one tap may cost, in cents
+        #[arg(long, value_name = "CENTS")]
+        tap_limit: Option<i64>,
+        /// What activities, extras and own purchases of one day may cost, in cents
+        #[arg(long, value_name = "CENTS")]
+        day_limit: Option<i64>,
+    },
+    /// Block a card that is lost or stolen: it pays nothing from now on
+    Block {
+        #[arg(value_name = "CARD")]
+        id: Uuid,
+    },
+    /// Let a blocked card pay again
+    Unblock {
+        #[arg(value_name = "CARD")]
+        id: Uuid,
+    },
+    /// Issue a new card in the place of a lost or broken one, with the same wallet and limits
+    Replace {
+        #[arg(value_name = "CARD")]
+        id: Uuid,
+        #[command(flatten)]
+        file: CardFile,
+    },
+    /// List cards by wallet
+    List,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct CardFile {
+    /// The virtual card's file to write; must not be there yet
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// The last day on which it works; five years from now if not given
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    expires_on: Option<NaiveDate>,
+}
+
+impl CardFile {
+    fn expires_on(&self) -> Result<NaiveDate, Failure> {
+        let today = Utc::now().date_naive();
+        let last = self.expires_on.or_else(|| today.checked_add_months(MONTHS));
+        let last = last.filter(|day| pasje::domain::request::is_sensible(*day));
+        last.ok_or_else(|| "--expires-on must be a day between 2000 and 2200".into())
+    }
+}
+
+pub(super) async fn run(options: &Options, command: Command) -> Result<ExitCode, Failure> {
+    let opened = Opened::open(options).await?;
+    let result = run_on(&opened, options, command).await;
+    opened.close().await?;
+    result.map(|()| ExitCode::SUCCESS)
+}
+
+async fn run_on(opened: &Opened, options: &Options, command: Command) -> Result<(), Failure> {
+    let (database, keys) = opened.with_keys(options).await?;
+    let names: HashMap<WalletId, String> = clients::list(&*database.connection().await?)
+        .await?
+        .into_iter()
+        .map(|client| (client.wallet, client.display_name))
+        .collect();
+    let label = |card: &CardRow| names.get(&card.wallet).cloned().unwrap_or_default();
+    match command {
+        Command::Issue { organisation, wallet, file, tap_limit, day_limit } => {
+            let wallet = OrganisationId::new(organisation).and_then(|organisation| WalletId::new(organisation, wallet));
+            let wallet = wallet.ok_or("--organisation is 1 to 32767, --wallet 1 or more")?;
+            if [tap_limit, day_limit].into_iter().flatten().any(|cents| !(0..=100_000_000).contains(&cents)) {
+                return Err("a limit is 0 to 100000000 cents".into());
+            }
+            let expires_on = file.expires_on()?;
+            let place = PrivateFile::create(&file.out)?;
+            let issue = Issue { wallet, expires_on, tap_limit_cents: tap_limit, day_limit_cents: day_limit };
+            let issued = cards::issue(&database, &keys, &issue).await?;
+            place.write(&card_file(&issued, &label(&issued.card)))?;
+            println!("card {} issued until {expires_on}: it is in {}", issued.card.id, file.out.display());
+        }
+        Command::Block { id } => {
+            cards::block(&database, id).await?;
+            println!("card {id} is blocked");
+        }
+        Command::Unblock { id } => {
+            cards::unblock(&database, id).await?;
+            println!("card {id} pays again");
+        }
+        Command::Replace { id, file } => {
+            let expires_on = file.expires_on()?;
+            let place = PrivateFile::create(&file.out)?;
+            let issued = cards::replace(&database, &keys, id, expires_on).await?;
+            place.write(&card_file(&issued, &label(&issued.card)))?;
+            println!("card {id} is replaced by {}: it is in {}", issued.card.id, file.out.display());
+        }
+        Command::List => {
+            println!("{:<36}  {:<8} {:<10} {:>12}  client", "card", "status", "until", "wallet");
+            for card in rows::list(&*database.connection().await?).await? {
+                let wallet = format!("{:?}", card.wallet);
+                println!("{}  {:<8} {} {wallet:>12}  {}", card.id, card.status.name(), card.expires_on, label(&card));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a virtual card holds: see `firmware-sim/README.md`.
+pub(super) fn card_file(issued: &Issued, label: &str) -> serde_json::Value {
+    let (card, keys) = (&issued.card, &issued.keys);
+    json!({
+        "version": 1, "card": card.id, "label": label, "expires_on": card.expires_on, "generation": card.generation,
+        "keys": [{
+            "generation": card.generation,
+            "transaction": hex(keys.transaction.secret()).as_str(),
+            "response": hex(keys.response.secret()).as_str(),
+            "script": hex(keys.script.secret()).as_str(),
+            "offline_verify": hex(keys.offline_verify.secret()).as_str(),
+        }],
+        "state": null,
+    })
+}

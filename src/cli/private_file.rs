@@ -1,0 +1,47 @@
+//! A new file for its owner's eyes only, that comes to be whole or not at all.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// The file cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot make {}: {source}", path.display())]
+pub(super) struct CannotMake {
+    path: PathBuf,
+    source: std::io::Error,
+}
+
+/// A name that was free and is now ours: taken before the key that goes into it is made, so that none is made in vain.
+#[derive(Debug)]
+pub(super) struct PrivateFile {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl PrivateFile {
+    pub(super) fn create(path: &Path) -> Result<Self, CannotMake> {
+        let failed = |source| CannotMake { path: path.to_owned(), source };
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+        Ok(Self { path: path.to_owned(), file: Some(file) })
+    }
+
+    pub(super) fn write(mut self, content: &serde_json::Value) -> Result<(), CannotMake> {
+        let Some(mut file) = self.file.take() else { return Ok(()) };
+        let written = writeln!(file, "{content}").and_then(|()| file.sync_all());
+        written.map_err(|source| CannotMake { path: self.path.clone(), source })
+    }
+}
+
+impl Drop for PrivateFile {
+    /// Nothing was written: the name is free again.
+    fn drop(&mut self) {
+        if self.file.is_some() {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}

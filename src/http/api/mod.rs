@@ -1,0 +1,5 @@
+//! What terminals ask.
+
+pub mod catalogue;
+pub mod hotlist;
+pub mod sales;

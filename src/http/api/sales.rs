@@ -1,0 +1,295 @@
+//! Sales, and what is given back of them.
+
+use actix_web::web::{Data, Path};
+use actix_web::{HttpResponse, get, post};
+use card_protocol::HolderVerification;
+use serde::{Deserialize, Deserializer};
+use uuid::Uuid;
+
+use crate::domain::account::{OrganisationId, WalletId};
+use crate::domain::hex::from_hex;
+use crate::domain::money::Amount;
+use crate::domain::operation::{Answer, Booked, OperationId};
+use crate::domain::refund::{Client, RefundRequest, VoidRequest};
+use crate::domain::sale::{Basket, BasketLine, Payer, SaleMode, SaleRequest, Tap, Terminal};
+use crate::http::Service;
+use crate::http::auth::{Asked, Sent};
+use crate::http::problem::{PATH_MALFORMED, Problem, ProblemBody, REQUEST_MALFORMED, SALE_UNKNOWN};
+use crate::services::{card_proof, sales};
+
+/// A sale to book.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Sale)]
+pub struct SaleBody {
+    /// A UUIDv7 made by the terminal, new for each sale.
+    id: Uuid,
+    mode: ModeBody,
+    /// The version of the price list that the till showed.
+    price_list: u32,
+    /// Who is signed on at the terminal.
+    staff: Option<Uuid>,
+    payer: PayerBody,
+    lines: Vec<LineBody>,
+}
+
+/// `online`: lines that cannot be paid are left out. `whole`: all lines or none.
+#[derive(Clone, Copy, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = Mode)]
+pub enum ModeBody {
+    /// Lines that cannot be paid are left out.
+    Online,
+    /// All lines or none.
+    Whole,
+}
+
+/// Who pays.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = Payer)]
+pub enum PayerBody {
+    /// The card that was tapped.
+    Card(TapBody),
+    /// Without a card, staff register care and included lines on the client: the wallet's number.
+    Wallet(u32),
+}
+
+/// What the card signed of its own, and its MAC. See `docs/card-protocol.md`.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Tap)]
+pub struct TapBody {
+    /// The card.
+    id: Uuid,
+    /// Of the card's keys.
+    generation: u8,
+    counter: u32,
+    terminal_sequence: u64,
+    /// 16 hexadecimal digits.
+    #[serde(deserialize_with = "hexadecimal")]
+    #[schema(value_type = String, example = "0011223344556677")]
+    terminal_nonce: [u8; 8],
+    holder_verification: HolderBody,
+    /// The greatest that the sale may cost, in cents.
+    amount_cents: i64,
+    /// By the terminal's clock, milliseconds since 1970.
+    time_ms: u64,
+    offline_total_cents: u32,
+    offline_count: u8,
+    /// 32 hexadecimal digits.
+    #[serde(deserialize_with = "hexadecimal")]
+    #[schema(value_type = String, example = "00112233445566778899aabbccddeeff")]
+    mac: [u8; 16],
+}
+
+/// How the card's holder was verified.
+#[derive(Clone, Copy, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = HolderVerification)]
+pub enum HolderBody {
+    /// By tapping alone.
+    None,
+    /// By PIN, checked by the card.
+    Pin,
+}
+
+/// One service and how many of it.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Line)]
+pub struct LineBody {
+    service: Uuid,
+    quantity: u32,
+    /// The hold of the planned occurrence that the line delivers.
+    hold: Option<Uuid>,
+}
+
+/// Parts of a sale to give back.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Refund)]
+pub struct RefundBody {
+    /// A UUIDv7 made by the terminal, new for each refund.
+    id: Uuid,
+    staff: Option<Uuid>,
+    lines: Vec<RefundLineBody>,
+}
+
+/// A line of the sale, from 0, and how many of it are given back.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = RefundLine)]
+#[allow(missing_docs)]
+pub struct RefundLineBody {
+    line: u16,
+    quantity: u32,
+}
+
+/// A whole sale to undo: same terminal, same day.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Void)]
+pub struct VoidBody {
+    /// A UUIDv7 made by the terminal, new for each void.
+    id: Uuid,
+    staff: Option<Uuid>,
+    client: ClientBody,
+}
+
+/// Who paid, as the terminal sent it with the sale.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = Client)]
+pub enum ClientBody {
+    /// The card.
+    Card(Uuid),
+    /// The wallet's number.
+    Wallet(u32),
+}
+
+fn hexadecimal<'de, D: Deserializer<'de>, const N: usize>(deserializer: D) -> Result<[u8; N], D::Error> {
+    let text = <std::borrow::Cow<'_, str>>::deserialize(deserializer)?;
+    from_hex(&text).ok_or_else(|| serde::de::Error::custom(format!("expected {} hexadecimal digits", N * 2)))
+}
+
+fn wallet(organisation: OrganisationId, number: u32) -> Result<WalletId, Problem> {
+    WalletId::new(organisation, number)
+        .ok_or_else(|| Problem::with(&REQUEST_MALFORMED, "a wallet's number is 1 or more"))
+}
+
+impl SaleBody {
+    fn into_request(self, id: OperationId, terminal: Terminal) -> Result<SaleRequest, Problem> {
+        let mode = match self.mode {
+            ModeBody::Online => SaleMode::Online,
+            ModeBody::Whole => SaleMode::Whole,
+        };
+        let payer = match self.payer {
+            PayerBody::Card(tap) => Payer::Card(tap.into_tap()?),
+            PayerBody::Wallet(number) => Payer::ByName { wallet: wallet(terminal.organisation, number)? },
+        };
+        let lines = self.lines.into_iter().map(LineBody::into_line).collect::<Result<_, _>>()?;
+        let basket = Basket::new(lines)?;
+        let request = SaleRequest { id, terminal, payer, mode, staff: self.staff, price_list: self.price_list, basket };
+        request.check()?;
+        Ok(request)
+    }
+}
+
+impl TapBody {
+    fn into_tap(self) -> Result<Tap, Problem> {
+        let amount = Amount::cents(self.amount_cents)
+            .map_err(|error| Problem::with(&REQUEST_MALFORMED, format!("payer.card.amount_cents: {error}")))?;
+        Ok(Tap {
+            card: self.id,
+            generation: self.generation,
+            counter: self.counter,
+            terminal_sequence: self.terminal_sequence,
+            terminal_nonce: self.terminal_nonce,
+            holder_verification: match self.holder_verification {
+                HolderBody::None => HolderVerification::None,
+                HolderBody::Pin => HolderVerification::Pin,
+            },
+            amount,
+            time_ms: self.time_ms,
+            offline_total_cents: self.offline_total_cents,
+            offline_count: self.offline_count,
+            mac: self.mac,
+        })
+    }
+}
+
+impl LineBody {
+    fn into_line(self) -> Result<BasketLine, Problem> {
+        let hold = self.hold.map(OperationId::new).transpose()?;
+        Ok(BasketLine { service: self.service, quantity: self.quantity, hold })
+    }
+}
+
+fn sale_id(path: &str) -> Result<OperationId, Problem> {
+    let id = Uuid::try_parse(path).map_err(|_| Problem::with(&PATH_MALFORMED, "the sale's id is no UUID"))?;
+    OperationId::new(id).map_err(|error| Problem::with(&PATH_MALFORMED, error.to_string()))
+}
+
+fn answered(service: &Service, booked: &Booked) -> HttpResponse {
+    let bytes = card_proof::answer_bytes(service.keys.as_ref(), booked);
+    HttpResponse::Ok().content_type("application/json").body(bytes)
+}
+
+/// Books a sale, or answers what it was answered before.
+#[utoipa::path(
+    post, path = "/api/v1/sales", tag = "sales", request_body = SaleBody,
+    responses(
+        (status = 200, description = "The outcome, a decline too; the same bytes whenever it is asked for", body = Answer),
+        (status = 401, description = "Not signed, or not rightly", body = ProblemBody),
+        (status = 409, description = "Another request was sent under this id", body = ProblemBody),
+        (status = 422, description = "Cannot be understood", body = ProblemBody),
+        (status = 503, description = "Nothing was booked: send the same again", body = ProblemBody),
+        (status = 504, description = "Not known yet: ask by id, or send the same again", body = ProblemBody),
+    )
+)]
+#[post("/sales")]
+pub async fn sell(service: Data<Service>, sent: Sent<SaleBody>) -> Result<HttpResponse, Problem> {
+    let (id, terminal) = (sent.id(sent.body.id)?, sent.terminal);
+    let request = sent.body.into_request(id, terminal)?;
+    let booked = service.authoriser.sell(request).await?;
+    Service::count_sale(&booked);
+    Ok(answered(&service, &booked))
+}
+
+/// What became of a sale: only for terminals of the location where it was made.
+#[utoipa::path(
+    get, path = "/api/v1/sales/{id}", tag = "sales", params(("id" = Uuid, Path, description = "The sale's id")),
+    responses(
+        (status = 200, description = "The same bytes as the sale was answered with", body = Answer),
+        (status = 404, description = "There is none at this location", body = ProblemBody),
+    )
+)]
+#[get("/sales/{id}")]
+pub async fn ask(service: Data<Service>, asked: Asked, path: Path<String>) -> Result<HttpResponse, Problem> {
+    let booked = sales::find(&service.database, sale_id(&path)?, &asked.terminal).await?;
+    booked.map(|booked| answered(&service, &booked)).ok_or_else(|| Problem::new(&SALE_UNKNOWN))
+}
+
+/// Gives parts of a sale back to who paid them.
+#[utoipa::path(
+    post, path = "/api/v1/sales/{id}/refunds", tag = "sales", request_body = RefundBody,
+    params(("id" = Uuid, Path, description = "The sale's id")),
+    responses(
+        (status = 200, description = "What was given back, or why nothing was", body = Answer),
+        (status = 404, description = "There is no such sale at this location", body = ProblemBody),
+    )
+)]
+#[post("/sales/{id}/refunds")]
+pub async fn refund(
+    service: Data<Service>,
+    sent: Sent<RefundBody>,
+    path: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let (id, sale, terminal) = (sent.id(sent.body.id)?, sale_id(&path)?, sent.terminal);
+    let lines = sent.body.lines.iter().map(|line| (line.line, line.quantity)).collect();
+    let request = RefundRequest { id, sale, terminal, staff: sent.body.staff, lines };
+    let booked = sales::refund(&service.database, &request).await?;
+    Ok(answered(&service, &booked))
+}
+
+/// Undoes a whole sale; one that has not come yet will never be booked.
+#[utoipa::path(
+    post, path = "/api/v1/sales/{id}/void", tag = "sales", request_body = VoidBody,
+    params(("id" = Uuid, Path, description = "The sale's id")),
+    responses(
+        (status = 200, description = "What was undone, or why nothing was", body = Answer),
+        (status = 404, description = "The sale was made at another location", body = ProblemBody),
+    )
+)]
+#[post("/sales/{id}/void")]
+pub async fn void(service: Data<Service>, sent: Sent<VoidBody>, path: Path<String>) -> Result<HttpResponse, Problem> {
+    let (id, sale, terminal) = (sent.id(sent.body.id)?, sale_id(&path)?, sent.terminal);
+    let client = match sent.body.client {
+        ClientBody::Card(card) => Client::Card(card),
+        ClientBody::Wallet(number) => Client::Wallet(wallet(terminal.organisation, number)?),
+    };
+    let request = VoidRequest { id, sale, terminal, staff: sent.body.staff, client };
+    let booked = sales::void(&service.database, &request).await?;
+    Ok(answered(&service, &booked))
+}

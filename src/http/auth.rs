@@ -1,0 +1,182 @@
+//! Who asks: a terminal that signed the request, and what it sent.
+//!
+//! The order, each step answered by a problem of its own: the address's rate, the host, the announced length, the
+//! signature as far as it can be read, the terminal's key (of a terminal that is not there: the same answer after the same
+//! work), revoked, the terminal's rate, the body (length, time, digest), its type, `Idempotency-Key`, its JSON.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::web::{Bytes, Data};
+use actix_web::{FromRequest, HttpRequest, web};
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use super::Service;
+use super::problem::{
+    AUTHORITY_UNKNOWN, BODY_TIMEOUT, BODY_TOO_LARGE, CONTENT_TYPE_WRONG, DIGEST_MALFORMED, ID_MISMATCH, JSON_MALFORMED,
+    Problem, REQUEST_MALFORMED, SIGNATURE_WRONG, TERMINAL_REVOKED,
+};
+use super::signature::{Headers, Key, Message, Policy, Signed as Signature, content_digest_is_right};
+use crate::domain::operation::OperationId;
+use crate::domain::sale::Terminal;
+
+/// Bytes of a body, at most.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// A body that takes longer is not sent in good faith, or by a line that will not carry the answer either.
+const BODY_TIMEOUT_AFTER: Duration = Duration::from_secs(10);
+
+/// A request without a body, signed by this terminal.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub struct Asked {
+    pub terminal: Terminal,
+}
+
+/// A request with a body, signed by this terminal.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub struct Sent<T> {
+    pub terminal: Terminal,
+    pub body: T,
+    idempotency_key: String,
+}
+
+impl<T> Sent<T> {
+    /// The id of the body, which `Idempotency-Key` must repeat.
+    ///
+    /// # Errors
+    /// `id-mismatch`; `request-malformed` for an id that is no UUIDv7.
+    pub fn id(&self, id: Uuid) -> Result<OperationId, Problem> {
+        let repeated = self.idempotency_key.strip_prefix('"').and_then(|key| key.strip_suffix('"'));
+        if repeated.and_then(|key| Uuid::try_parse(key).ok()) != Some(id) {
+            return Err(Problem::new(&ID_MISMATCH));
+        }
+        Ok(OperationId::new(id)?)
+    }
+}
+
+type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
+
+impl FromRequest for Asked {
+    type Error = Problem;
+    type Future = Extracted<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let terminal = authenticate(&request, &Policy::TERMINAL_WITHOUT_BODY).await?;
+            Ok(Self { terminal })
+        })
+    }
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for Sent<T> {
+    type Error = Problem;
+    type Future = Extracted<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), web::Payload::from_request(request, payload).into_inner());
+        Box::pin(async move {
+            let terminal = authenticate(&request, &Policy::TERMINAL_WITH_BODY).await?;
+            let payload = payload.map_err(|_| Problem::with(&JSON_MALFORMED, "there is no body"))?;
+            let body = read(payload).await?;
+            content_digest_is_right(&joined(request.headers(), "content-digest")?, &body)?;
+            if !is_json(request.headers()) {
+                return Err(Problem::new(&CONTENT_TYPE_WRONG));
+            }
+            let key = request.headers().get("idempotency-key").and_then(|value| value.to_str().ok());
+            let idempotency_key = key.ok_or_else(|| Problem::new(&ID_MISMATCH))?.trim().to_owned();
+            Ok(Self { terminal, body: parse(&body)?, idempotency_key })
+        })
+    }
+}
+
+/// Headers as they came.
+struct Lines<'a>(&'a HeaderMap);
+
+impl Headers for Lines<'_> {
+    fn lines<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
+        self.0.get_all(name).map(header::HeaderValue::as_bytes)
+    }
+}
+
+async fn authenticate(request: &HttpRequest, policy: &Policy) -> Result<Terminal, Problem> {
+    let service = request.app_data::<Data<Service>>().ok_or_else(|| Problem::new(&super::problem::INTERNAL))?;
+    service.rates.count_address(request.peer_addr().map(|address| address.ip()))?;
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    if !service.authorities.iter().any(|authority| authority.eq_ignore_ascii_case(host)) {
+        return Err(Problem::new(&AUTHORITY_UNKNOWN));
+    }
+    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    if announced.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > BODY_BYTES_MAX as u64) {
+        return Err(Problem::new(&BODY_TOO_LARGE));
+    }
+    let headers = Lines(request.headers());
+    let message = Message {
+        method: request.method().as_str(),
+        authority: host,
+        path: request.uri().path(),
+        query: request.uri().query(),
+        headers: &headers,
+    };
+    let signature = Signature::parse(&message, policy, chrono::Utc::now().timestamp())?;
+    let known = match Uuid::try_parse(signature.keyid()) {
+        Ok(id) => service.terminals.get(id).await?,
+        Err(_) => None,
+    };
+    // Of a terminal that is not there: the same work, the same answer.
+    let nobody = [0; 32];
+    let secret = known.as_ref().map_or(&nobody, |known| known.key.expose());
+    let key = Key::new(secret).ok_or_else(|| Problem::new(&SIGNATURE_WRONG))?;
+    let verified = signature.verify(&key);
+    let known = known.ok_or_else(|| Problem::from(super::signature::SignatureError::Wrong))?;
+    verified?;
+    if known.is_revoked {
+        return Err(Problem::new(&TERMINAL_REVOKED));
+    }
+    service.rates.count_terminal(known.terminal.id)?;
+    Ok(known.terminal)
+}
+
+async fn read(payload: web::Payload) -> Result<Bytes, Problem> {
+    match tokio::time::timeout(BODY_TIMEOUT_AFTER, payload.to_bytes_limited(BODY_BYTES_MAX)).await {
+        Ok(Ok(Ok(body))) => Ok(body),
+        Ok(Ok(Err(_))) => Err(Problem::with(&JSON_MALFORMED, "the body broke off")),
+        Ok(Err(_)) => Err(Problem::new(&BODY_TOO_LARGE)),
+        Err(_) => Err(Problem::new(&BODY_TIMEOUT)),
+    }
+}
+
+/// All lines of a header as one value, as a signature covers them.
+fn joined(headers: &HeaderMap, name: &str) -> Result<String, Problem> {
+    let mut lines = Vec::new();
+    for value in headers.get_all(name) {
+        let line = value.to_str().map_err(|_| Problem::with(&DIGEST_MALFORMED, "it is not ASCII"))?;
+        lines.push(line.trim());
+    }
+    Ok(lines.join(", "))
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = value.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
+}
+
+/// Reads JSON; only when that fails, once more to tell where.
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    if let Ok(parsed) = serde_json::from_slice(body) {
+        return Ok(parsed);
+    }
+    let mut json = serde_json::Deserializer::from_slice(body);
+    match serde_path_to_error::deserialize::<_, T>(&mut json) {
+        Err(error) if !error.inner().is_data() => Err(Problem::with(&JSON_MALFORMED, error.inner().to_string())),
+        Err(error) => Err(Problem::with(&REQUEST_MALFORMED, format!("{}: {}", error.path(), error.inner()))),
+        Ok(_) => Err(Problem::with(&JSON_MALFORMED, "something follows the JSON value")),
+    }
+}

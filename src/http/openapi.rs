@@ -1,0 +1,42 @@
+//! The API's description, made from the routes themselves, and the page that shows it.
+
+use actix_web::{HttpResponse, get};
+use utoipa::OpenApi;
+
+use super::api::{catalogue, hotlist, sales};
+use super::health;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Pasje",
+        description = "What a terminal asks of the service. Each request is signed with HTTP Message Signatures (RFC 9421, hmac-sha256, tag \
+                       `pasje-terminal`, keyid the terminal's id): components `@method @authority @path @query`, with a body also `content-digest \
+                       content-type idempotency-key`; parameters `created expires nonce keyid tag`, `created` within 60 seconds of now. \
+                       `Idempotency-Key` repeats the body's id in double quotes. Errors are `application/problem+json`; docs/ERRORS.md lists them. \
+                       Amounts are whole numbers of minor units: EUR cents, MIN minutes, PNT hundredths of a point."
+    ),
+    paths(
+        sales::sell,
+        sales::ask,
+        sales::refund,
+        sales::void,
+        catalogue::list_services,
+        catalogue::list_prices,
+        hotlist::changes,
+        health::live,
+        health::ready
+    )
+)]
+struct Description;
+
+/// The description.
+pub fn description() -> utoipa::openapi::OpenApi {
+    Description::openapi()
+}
+
+/// The description as JSON.
+#[get("/openapi.json")]
+pub async fn json() -> HttpResponse {
+    HttpResponse::Ok().json(description())
+}

@@ -1,0 +1,118 @@
+//! How often one address, and one terminal, may ask.
+//!
+//! Addresses are counted before the signature is looked at, so that guessing keys is slow; terminals after it was found
+//! right, so that nobody uses up another's share. A till needs a few requests a minute.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use uuid::Uuid;
+
+use super::problem::{Problem, TOO_MANY_REQUESTS};
+
+/// Requests a second; none is no limit. Twice as many may come at once.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct Rates {
+    pub per_address: Option<NonZeroU32>,
+    pub per_terminal: Option<NonZeroU32>,
+}
+
+impl Default for Rates {
+    /// An address is often a whole house; a fast till makes a handful of requests for each sale.
+    fn default() -> Self {
+        Self { per_address: NonZeroU32::new(500), per_terminal: NonZeroU32::new(50) }
+    }
+}
+
+/// Who asked how often lately.
+pub struct RateLimits {
+    addresses: Option<DefaultKeyedRateLimiter<IpAddr>>,
+    terminals: Option<DefaultKeyedRateLimiter<Uuid>>,
+}
+
+impl RateLimits {
+    /// Nobody has asked yet.
+    pub fn new(rates: Rates) -> Self {
+        let quota = |rate: NonZeroU32| Quota::per_second(rate).allow_burst(rate.saturating_mul(TWICE));
+        Self {
+            addresses: rates.per_address.map(|rate| RateLimiter::keyed(quota(rate))),
+            terminals: rates.per_terminal.map(|rate| RateLimiter::keyed(quota(rate))),
+        }
+    }
+
+    /// Counts a request of an address.
+    ///
+    /// # Errors
+    /// `too-many-requests`.
+    pub fn count_address(&self, address: Option<IpAddr>) -> Result<(), Problem> {
+        match (&self.addresses, address) {
+            (Some(limiter), Some(address)) => count(limiter, &network(address)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts a request of a terminal.
+    ///
+    /// # Errors
+    /// `too-many-requests`.
+    pub fn count_terminal(&self, terminal: Uuid) -> Result<(), Problem> {
+        self.terminals.as_ref().map_or(Ok(()), |limiter| count(limiter, &terminal))
+    }
+
+    /// Forgets who has not asked lately; called now and then, so that memory stays flat.
+    pub fn forget_old(&self) {
+        if let Some(limiter) = &self.addresses {
+            limiter.retain_recent();
+        }
+        if let Some(limiter) = &self.terminals {
+            limiter.retain_recent();
+        }
+    }
+}
+
+const TWICE: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
+
+fn count<K: std::hash::Hash + Eq + Clone>(limiter: &DefaultKeyedRateLimiter<K>, key: &K) -> Result<(), Problem> {
+    limiter.check_key(key).map_err(|until| {
+        let wait = until.wait_time_from(DefaultClock::default().now());
+        Problem::later(&TOO_MANY_REQUESTS, wait.as_secs().saturating_add(1))
+    })
+}
+
+/// One household or house has a whole /64 of IPv6.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+            Some(v4) => IpAddr::V4(v4),
+            None => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
+        },
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_too_often_is_told_to_wait_and_nobody_else_is() {
+        let limits = RateLimits::new(Rates { per_address: NonZeroU32::new(1), per_terminal: None });
+        let one: Option<IpAddr> = Some("192.0.2.1".parse().unwrap());
+        assert!(limits.count_address(one).is_ok() && limits.count_address(one).is_ok());
+        assert_eq!(limits.count_address(one).unwrap_err().sort(), &TOO_MANY_REQUESTS);
+        assert!(limits.count_address(Some("192.0.2.2".parse().unwrap())).is_ok());
+        assert!(limits.count_terminal(Uuid::nil()).is_ok());
+    }
+
+    #[test]
+    fn a_network_of_ipv6_counts_as_one_address() {
+        let same = |one: &str, other: &str| network(one.parse().unwrap()) == network(other.parse().unwrap());
+        assert!(same("2001:db8::1", "2001:db8::ffff"));
+        assert!(!same("2001:db8::1", "2001:db8:0:1::1"));
+        assert!(same("::ffff:192.0.2.1", "192.0.2.1"));
+    }
+}

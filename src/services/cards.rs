@@ -1,0 +1,221 @@
+//! What happens to cards: issued, blocked, unblocked, replaced. The wallet follows the client, history stays.
+//!
+//! Each change is one transaction under the lock of card events, so that terminals hear of changes in the order in which
+//! they were committed. A tap that is being decided meanwhile may still be approved; so it would have been a moment before.
+
+use card_protocol::CardKeys;
+use chrono::NaiveDate;
+use diesel_async::AsyncPgConnection;
+use uuid::Uuid;
+
+use super::book::{begin, commit, rollback};
+use super::key_store::KeyStore;
+use crate::db::cards::CardRow;
+use crate::db::connect::{ConnectError, Database};
+use crate::db::{DbError, card_events, cards};
+use crate::domain::account::{OrganisationId, WalletId};
+use crate::domain::card::{CardEvent, CardStatus};
+
+/// Why nothing happened to a card.
+#[derive(Debug, thiserror::Error)]
+pub enum CardError {
+    /// No such card.
+    #[error("there is no card {0}: `pasje card list` shows the cards there are")]
+    Unknown(Uuid),
+    /// No such wallet.
+    #[error("there is no wallet {0:?}")]
+    NoWallet(WalletId),
+    /// It was replaced.
+    #[error("card {0} was replaced by another one and never works again")]
+    Replaced(Uuid),
+    /// The key store has no key to issue with.
+    #[error("the key store has no master key of generation {0}")]
+    NoKey(u8),
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DbError),
+    /// The way to it.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+}
+
+/// A card that was just made, with the keys it is personalised with.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub struct Issued {
+    pub card: CardRow,
+    pub keys: CardKeys,
+}
+
+/// What a new card may do.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct Issue {
+    pub wallet: WalletId,
+    /// The last day on which it works.
+    pub expires_on: NaiveDate,
+    /// Activity, extra and own lines of one tap; none is no limit.
+    pub tap_limit_cents: Option<i64>,
+    /// Activity, extra and own lines of one day; none is no limit.
+    pub day_limit_cents: Option<i64>,
+}
+
+/// Issues a card: a random id, keys of the newest generation.
+///
+/// # Errors
+/// [`CardError`].
+pub async fn issue(database: &Database, keys: &dyn KeyStore, issue: &Issue) -> Result<Issued, CardError> {
+    let card = new_card(keys, issue);
+    let personal = personalisation(keys, &card)?;
+    change(database, async |conn| {
+        insert(conn, &card).await?;
+        Ok(card.clone())
+    })
+    .await
+    .map(|card| Issued { card, keys: personal })
+}
+
+/// Blocks a card; blocking it twice is no error.
+///
+/// # Errors
+/// [`CardError`].
+pub async fn block(database: &Database, id: Uuid) -> Result<CardRow, CardError> {
+    set_status(database, id, CardStatus::Blocked, CardEvent::Blocked).await
+}
+
+/// Lets a blocked card pay again.
+///
+/// # Errors
+/// [`CardError`]; a card that was replaced stays so.
+pub async fn unblock(database: &Database, id: Uuid) -> Result<CardRow, CardError> {
+    set_status(database, id, CardStatus::Active, CardEvent::Unblocked).await
+}
+
+/// Puts a new card in the place of one that is lost or broken, with the same wallet and limits.
+///
+/// # Errors
+/// [`CardError`].
+pub async fn replace(
+    database: &Database,
+    keys: &dyn KeyStore,
+    id: Uuid,
+    expires_on: NaiveDate,
+) -> Result<Issued, CardError> {
+    let card = change(database, async |conn| {
+        let old = find(conn, id).await?;
+        if old.status == CardStatus::Replaced {
+            return Err(CardError::Replaced(id));
+        }
+        let CardRow { wallet, tap_limit_cents, day_limit_cents, .. } = old;
+        let issue = Issue { wallet, expires_on, tap_limit_cents, day_limit_cents };
+        let card = CardRow { replaces: Some(id), ..new_card(keys, &issue) };
+        personalisation(keys, &card)?;
+        // The new card first: it waits for the wallet, and who waits for that must have written no card's row yet.
+        insert(conn, &card).await?;
+        cards::set_status(conn, id, CardStatus::Replaced).await?;
+        card_events::insert(conn, id, wallet.organisation(), CardEvent::Replaced).await?;
+        Ok(card)
+    })
+    .await?;
+    Ok(Issued { keys: personalisation(keys, &card)?, card })
+}
+
+/// What an organisation's terminals have to know of cards.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub struct Hotlist {
+    /// To ask from next time.
+    pub version: i64,
+    pub blocked: Vec<Uuid>,
+    pub unblocked: Vec<Uuid>,
+}
+
+/// What changed after a version; from 0 on: all cards that do not pay.
+///
+/// # Errors
+/// [`CardError`].
+pub async fn hotlist(database: &Database, organisation: OrganisationId, since: i64) -> Result<Hotlist, CardError> {
+    let conn = database.connection().await?;
+    let (version, last) = card_events::since(&conn, organisation, since).await?;
+    let mut hotlist = Hotlist { version, blocked: Vec::new(), unblocked: Vec::new() };
+    for (card, event) in last {
+        match event {
+            CardEvent::Blocked | CardEvent::Replaced => hotlist.blocked.push(card),
+            // Who never heard of a card needs not hear that it works.
+            CardEvent::Unblocked if since > 0 => hotlist.unblocked.push(card),
+            CardEvent::Unblocked | CardEvent::Issued => {}
+        }
+    }
+    Ok(hotlist)
+}
+
+fn new_card(keys: &dyn KeyStore, issue: &Issue) -> CardRow {
+    CardRow {
+        // Random, so that a card tells nothing about its holder or its age.
+        id: Uuid::new_v4(),
+        wallet: issue.wallet,
+        status: CardStatus::Active,
+        expires_on: issue.expires_on,
+        generation: keys.generation(),
+        replaces: None,
+        tap_limit_cents: issue.tap_limit_cents,
+        day_limit_cents: issue.day_limit_cents,
+    }
+}
+
+fn personalisation(keys: &dyn KeyStore, card: &CardRow) -> Result<CardKeys, CardError> {
+    let master = keys.master(card.generation).ok_or(CardError::NoKey(card.generation))?;
+    Ok(master.card_keys(card.id.as_bytes(), card.generation))
+}
+
+async fn insert(conn: &mut AsyncPgConnection, card: &CardRow) -> Result<(), CardError> {
+    cards::insert(conn, card).await.map_err(|error| match error {
+        error if error.is_foreign_key() => CardError::NoWallet(card.wallet),
+        error => error.into(),
+    })?;
+    card_events::insert(conn, card.id, card.wallet.organisation(), CardEvent::Issued).await?;
+    Ok(())
+}
+
+async fn find(conn: &mut AsyncPgConnection, id: Uuid) -> Result<CardRow, CardError> {
+    cards::find(conn, id).await?.ok_or(CardError::Unknown(id))
+}
+
+async fn set_status(database: &Database, id: Uuid, status: CardStatus, event: CardEvent) -> Result<CardRow, CardError> {
+    change(database, async |conn| {
+        let card = find(conn, id).await?;
+        if card.status == CardStatus::Replaced {
+            return Err(CardError::Replaced(id));
+        }
+        if card.status != status {
+            cards::set_status(conn, id, status).await?;
+            card_events::insert(conn, id, card.wallet.organisation(), event).await?;
+        }
+        Ok(CardRow { status, ..card })
+    })
+    .await
+}
+
+/// One transaction under the lock of card events.
+async fn change<T>(
+    database: &Database,
+    work: impl AsyncFnOnce(&mut AsyncPgConnection) -> Result<T, CardError>,
+) -> Result<T, CardError> {
+    let mut conn = database.connection().await?;
+    begin(&mut conn).await?;
+    let worked = async {
+        card_events::lock(&mut conn).await?;
+        work(&mut conn).await
+    };
+    match worked.await {
+        Ok(done) => {
+            commit(&mut conn).await?;
+            Ok(done)
+        }
+        Err(error) => {
+            // The connection may be gone with its transaction; the pool checks before it hands it out again.
+            let _ = rollback(&mut conn).await;
+            Err(error)
+        }
+    }
+}
