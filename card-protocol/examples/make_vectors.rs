@@ -243,7 +243,12 @@ fn offline_tap() -> Transaction {
 fn transactions() -> Vec<Fields> {
     let hold = Transaction { kind: TransactionKind::Hold, counter: 0x0103, terminal_sequence: 0x0305, ..tap() };
     let declined = Transaction { decision: Decision::Declined, counter: 0x0104, terminal_sequence: 0x0306, ..tap() };
-    let pin = Transaction { holder_verification: HolderVerification::Pin, counter: 0x0106, ..tap() };
+    let pin = Transaction {
+        holder_verification: HolderVerification::Pin,
+        counter: 0x0106,
+        terminal_sequence: 0x0308,
+        ..tap()
+    };
     let first = Transaction {
         counter: 1,
         terminal_sequence: 1,
@@ -466,8 +471,8 @@ fn section(name: &str, vectors: &[Fields]) -> String {
 }
 
 fn main() {
-    let note = "The bytes may change until PIN, offline limits and personalisation work; then status becomes frozen, and they \
-                never change again.";
+    let note = "The bytes may change until PIN, offline limits and personalisation work; then status becomes frozen, and \
+                they never change again.";
     let parts = [
         format!("  \"version\": {VERSION}"),
         "  \"status\": \"draft\"".to_owned(),

@@ -1,7 +1,8 @@
 //! Commands and answers between terminal and card: ISO 7816-4 short APDUs.
 //!
-//! A command is a header of 4 bytes (class, instruction, two parameters); if it has data, their length in 1 byte and the
-//! data; if an answer is expected, its length in 1 byte, where 00 means any. An answer is its data and two bytes of status.
+//! A command is a header of 4 bytes (class, instruction, two parameters); if it has data, their length in 1 byte and
+//! the data; if an answer is expected, its length in 1 byte, where 00 means any. An answer is its data and two bytes of
+//! status.
 
 use crate::bytes::{Reader, Writer, byte_codes};
 use crate::response::CardAnswer;
@@ -47,7 +48,7 @@ impl Status {
     pub const WRONG_LENGTH: Self = Self(0x6700);
     /// A MAC is wrong.
     pub const MAC_WRONG: Self = Self(0x6982);
-    /// No tap waits for this.
+    /// The application is not selected, or no tap waits for this.
     pub const NOT_NOW: Self = Self(0x6985);
     /// The data means nothing.
     pub const WRONG_DATA: Self = Self(0x6a80);
@@ -77,7 +78,7 @@ pub struct Command<'a> {
 }
 
 impl<'a> Command<'a> {
-    /// Takes a short APDU apart: header; header and expected length; header, length, data; the same and expected length.
+    /// Takes a short APDU apart: header; header and expected length; header, length, data; these and expected length.
     ///
     /// How long an answer the terminal expects is of no use to a card whose answers have fixed lengths.
     ///
@@ -392,7 +393,7 @@ pub struct Last {
     /// What it was asked; all zero if never.
     pub terminal: [u8; 16],
     pub terminal_sequence: u64,
-    /// What it answered, if it was ever tapped.
+    /// What it answered; all zero if never.
     pub authorised: Authorised,
     /// The sale and what was approved, if completed; else zero.
     pub sale: [u8; 16],

@@ -62,7 +62,7 @@ impl Secret {
     }
 
     fn hmac(&self) -> HmacSha256 {
-        // HMAC fills a key shorter than a block up with zeros: done here, so that no length is left that could be refused.
+        // HMAC fills a short key up with zeros: done here, so that no length is left that could be refused
         let mut block = Zeroizing::new([0; BLOCK_LENGTH]);
         let (key, _) = block.split_at_mut(KEY_LENGTH);
         key.copy_from_slice(&self.0);
