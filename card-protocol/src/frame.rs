@@ -1,8 +1,8 @@
 //! Commands and answers between terminal and card: ISO 7816-4 short APDUs.
 //!
-//! A command is a header of 4 bytes (class, instruction, two parameters), then the length of its data in 1 byte and the
-//! data; a command without data ends after the header, and with an answer expected has 00 in the end. An answer is its
-//! data and two bytes of status.
+//! A command is a header of 4 bytes (class, instruction, two parameters); if it has data, their length in 1 byte and
+//! the data; if an answer is expected, its length in 1 byte, where 00 means any. An answer is its data and two bytes of
+//! status.
 
 use crate::bytes::{Reader, Writer, byte_codes};
 use crate::response::CardAnswer;
@@ -48,12 +48,14 @@ impl Status {
     pub const WRONG_LENGTH: Self = Self(0x6700);
     /// A MAC is wrong.
     pub const MAC_WRONG: Self = Self(0x6982);
-    /// No tap waits for this.
+    /// The application is not selected, or no tap waits for this.
     pub const NOT_NOW: Self = Self(0x6985);
     /// The data means nothing.
     pub const WRONG_DATA: Self = Self(0x6a80);
     /// No such application.
     pub const NOT_FOUND: Self = Self(0x6a82);
+    /// Parameters that the instruction does not have.
+    pub const WRONG_PARAMETERS: Self = Self(0x6a86);
     /// No such instruction.
     pub const NO_INSTRUCTION: Self = Self(0x6d00);
     /// No such class.
@@ -69,17 +71,21 @@ pub struct Command<'a> {
     pub class: u8,
     /// Instruction byte.
     pub instruction: u8,
+    /// Parameter bytes.
+    pub parameters: [u8; 2],
     /// Data; empty if none.
     pub data: &'a [u8],
 }
 
 impl<'a> Command<'a> {
-    /// Takes a short APDU apart.
+    /// Takes a short APDU apart: header; header and expected length; header, length, data; these and expected length.
+    ///
+    /// How long an answer the terminal expects is of no use to a card whose answers have fixed lengths.
     ///
     /// # Errors
-    /// [`Malformed::Length`].
+    /// [`Malformed::Length`], for an extended APDU too.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, Malformed> {
-        let (&[class, instruction, _, _], rest) = bytes.split_first_chunk::<4>().ok_or(Malformed::Length)?;
+        let (&[class, instruction, p1, p2], rest) = bytes.split_first_chunk::<4>().ok_or(Malformed::Length)?;
         let data = match rest {
             [] | [_] => &[][..],
             [length, rest @ ..] => {
@@ -90,7 +96,27 @@ impl<'a> Command<'a> {
                 }
             }
         };
-        Ok(Self { class, instruction, data })
+        Ok(Self { class, instruction, parameters: [p1, p2], data })
+    }
+
+    /// Which instruction this is: class, then instruction, then parameters must be of this protocol.
+    ///
+    /// # Errors
+    /// The status that a card answers, for the first that is not.
+    pub const fn known(&self) -> Result<Instruction, Status> {
+        let (instruction, parameters) = match (self.class, self.instruction) {
+            (0x00, 0xa4) => (Instruction::Select, [0x04, 0x00]),
+            (0x80, 0x10) => (Instruction::Authorise, [0x00, 0x00]),
+            (0x80, 0x12) => (Instruction::Complete, [0x00, 0x00]),
+            (0x80, 0x14) => (Instruction::GetLast, [0x00, 0x00]),
+            (0x00 | 0x80, _) => return Err(Status::NO_INSTRUCTION),
+            _ => return Err(Status::NO_CLASS),
+        };
+        if self.parameters[0] == parameters[0] && self.parameters[1] == parameters[1] {
+            Ok(instruction)
+        } else {
+            Err(Status::WRONG_PARAMETERS)
+        }
     }
 }
 
@@ -102,11 +128,11 @@ pub struct Frame<const N: usize> {
 }
 
 impl<const N: usize> Frame<N> {
+    /// A part that does not fit is left out.
     fn new(parts: &[&[u8]]) -> Self {
         let mut frame = Self { bytes: [0; N], length: 0 };
         for part in parts {
-            let end = frame.length + part.len();
-            debug_assert!(end <= N, "a frame is longer than its longest");
+            let end = frame.length.saturating_add(part.len());
             if let Some(place) = frame.bytes.get_mut(frame.length..end) {
                 place.copy_from_slice(part);
                 frame.length = end;
@@ -132,8 +158,10 @@ fn command(header: [u8; 4], data: &[u8]) -> CommandFrame {
     if data.is_empty() { Frame::new(&[&header, &[0]]) } else { Frame::new(&[&header, &[length], data, &[0]]) }
 }
 
-/// The answer with this data and status.
+/// The answer with this data and status. Data longer than any answer of this protocol are left out, so that no terminal
+/// takes a part of them for all.
 pub fn answer(data: &[u8], status: Status) -> AnswerFrame {
+    let data = if data.len() > Last::LENGTH { &[] } else { data };
     Frame::new(&[data, &status.0.to_be_bytes()])
 }
 
@@ -365,7 +393,7 @@ pub struct Last {
     /// What it was asked; all zero if never.
     pub terminal: [u8; 16],
     pub terminal_sequence: u64,
-    /// What it answered, if it was ever tapped.
+    /// What it answered; all zero if never.
     pub authorised: Authorised,
     /// The sale and what was approved, if completed; else zero.
     pub sale: [u8; 16],

@@ -6,7 +6,7 @@
 use hmac::{Hmac, KeyInit, Mac as _};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::Mac;
 
@@ -14,6 +14,9 @@ type HmacSha256 = Hmac<Sha256>;
 
 /// Bytes of a key.
 pub const KEY_LENGTH: usize = 32;
+
+/// Bytes of a block of SHA-256.
+const BLOCK_LENGTH: usize = 64;
 
 /// A secret of 32 bytes: wiped when dropped, compared in constant time, printed as what it is called only.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -59,11 +62,11 @@ impl Secret {
     }
 
     fn hmac(&self) -> HmacSha256 {
-        match HmacSha256::new_from_slice(&self.0) {
-            Ok(mac) => mac,
-            // HMAC takes keys of every length
-            Err(_) => unreachable!(),
-        }
+        // HMAC fills a short key up with zeros: done here, so that no length is left that could be refused
+        let mut block = Zeroizing::new([0; BLOCK_LENGTH]);
+        let (key, _) = block.split_at_mut(KEY_LENGTH);
+        key.copy_from_slice(&self.0);
+        HmacSha256::new((&*block).into())
     }
 
     /// The leftmost 16 bytes of HMAC-SHA-256 over `record`.
@@ -175,5 +178,67 @@ impl OfflineVerifyKey {
     /// A terminal's key of this card; context: terminal id 16, location 16.
     pub fn terminal_key(&self, terminal: &[u8; 16], location: &[u8; 16]) -> TerminalVerifyKey {
         TerminalVerifyKey(self.0.derive(TERMINAL_VERIFY_LABEL, &[terminal, location]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mac_is_the_left_half_of_hmac_sha_256() {
+        // RFC 4231, test case 2, whose key of 4 bytes HMAC fills up with zeros
+        let mut key = [0; KEY_LENGTH];
+        for (place, byte) in key.iter_mut().zip(b"Jefe") {
+            *place = *byte;
+        }
+        let left_half = 0x5bdc_c146_bf60_754e_6a04_2426_0895_75c7_u128.to_be_bytes();
+        assert_eq!(Secret::new(key).mac(b"what do ya want for nothing?"), left_half);
+    }
+
+    #[test]
+    fn a_mac_with_any_bit_changed_is_wrong() {
+        let key = TransactionKey::new(Secret::new([7; KEY_LENGTH]));
+        let mac = key.sign(b"record");
+        assert!(key.is_right(b"record", &mac));
+        assert!(!key.is_right(b"recorD", &mac));
+        for bit in 0..u128::BITS {
+            let other = (u128::from_be_bytes(mac) ^ 1 << bit).to_be_bytes();
+            assert!(!key.is_right(b"record", &other), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn every_key_of_every_card_and_generation_is_another() {
+        let master = MasterKey::new(Secret::new([1; KEY_LENGTH]));
+        let keys = |card: u8, generation| {
+            let keys = master.card_keys(&[card; 16], generation);
+            let terminals = [(1, 1), (2, 1), (1, 2)];
+            let [a, b, c] = terminals.map(|(id, place)| keys.offline_verify.terminal_key(&[id; 16], &[place; 16]));
+            let secrets = [keys.transaction.0, keys.response.0, keys.script.0, keys.offline_verify.0, a.0, b.0, c.0];
+            secrets.map(|secret| *secret.expose())
+        };
+        let all = [keys(1, 1), keys(1, 2), keys(2, 1)];
+        for (at, key) in all.as_flattened().iter().enumerate() {
+            assert!(!all.as_flattened().iter().take(at).any(|earlier| earlier == key), "key {at} came before");
+        }
+    }
+
+    #[test]
+    fn keys_print_nothing_of_themselves() {
+        struct Text([u8; 64], usize);
+        impl core::fmt::Write for Text {
+            fn write_str(&mut self, text: &str) -> core::fmt::Result {
+                for byte in text.bytes() {
+                    *self.0.get_mut(self.1).ok_or(core::fmt::Error)? = byte;
+                    self.1 += 1;
+                }
+                Ok(())
+            }
+        }
+        let mut text = Text([0; 64], 0);
+        let printed = core::fmt::write(&mut text, format_args!("{:?}", MasterKey::new(Secret::new([9; KEY_LENGTH]))));
+        assert_eq!(printed, Ok(()));
+        assert_eq!(text.0.get(..text.1), Some(&b"MasterKey(Secret(..))"[..]));
     }
 }

@@ -117,3 +117,32 @@ impl Script {
         Ok(Self { number: reader.u32()?, change: Change::decode(&mut reader)?, mac: reader.take()? })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_with_bytes_that_mean_nothing_is_refused() {
+        let used = [(1, 9), (2, 0), (3, 0), (4, 0), (5, 1)];
+        for (code, used) in used {
+            for at in 0..PARAMETERS_LENGTH {
+                let mut bytes = [0; Script::LENGTH];
+                bytes[4] = code;
+                if let Some(place) = bytes.get_mut(5 + at) {
+                    *place = 0xff;
+                }
+                let script = Script::decode(&bytes);
+                assert_eq!(script.is_ok(), at < used, "change {code}, parameter byte {at}");
+                if let Ok(script) = script {
+                    assert_eq!(script.encode(), bytes);
+                }
+            }
+        }
+        for code in [0, 6, 255] {
+            let mut bytes = [0; Script::LENGTH];
+            bytes[4] = code;
+            assert_eq!(Script::decode(&bytes), Err(Malformed::Code), "change {code}");
+        }
+    }
+}
