@@ -54,7 +54,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(health::live)
         .service(health::ready)
         .service(api)
-        .service(web::scope("/api").service(openapi::json))
+        .service(openapi::json)
         .service(SwaggerUi::new("/api/docs/{_:.*}").config(utoipa_swagger_ui::Config::from("/api/openapi.json")))
         .default_service(web::to(nothing_here));
 }

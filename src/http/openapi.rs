@@ -36,7 +36,7 @@ pub fn description() -> utoipa::openapi::OpenApi {
 }
 
 /// The description as JSON.
-#[get("/openapi.json")]
+#[get("/api/openapi.json")]
 pub async fn json() -> HttpResponse {
     HttpResponse::Ok().json(description())
 }
