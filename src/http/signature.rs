@@ -43,8 +43,8 @@ pub trait Headers {
     fn lines<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h [u8]>;
 }
 
-/// A request, as far as it can be signed.
-#[derive(Clone, Copy, Debug)]
+/// A request, as far as it can be signed. Not printed: whoever holds its headers could send it again.
+#[derive(Clone, Copy)]
 pub struct Message<'a, H: ?Sized> {
     /// As in the request line; methods are case-sensitive.
     pub method: &'a str,
