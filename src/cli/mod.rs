@@ -2,6 +2,7 @@
 
 mod card;
 mod database;
+mod demo;
 mod explain;
 mod migrate;
 mod private_file;
@@ -49,6 +50,8 @@ enum Command {
     /// Add, revoke and list terminals
     #[command(subcommand)]
     Terminal(terminal::Command),
+    /// Make a fictitious organisation with clients, cards and terminals, in an empty database
+    Demo(demo::Arguments),
     /// Explain the rules on cases from standard input, for example: pasje explain sale < cases.json
     #[command(subcommand)]
     Explain(explain::Question),
@@ -76,6 +79,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     match arguments.command {
         Command::Explain(question) => explain::run(&question),
         Command::Serve(listen) => serve::run(&options, &listen).await,
+        Command::Demo(arguments) => demo::run(&options, &arguments).await,
         Command::Card(command) => card::run(&options, command).await,
         Command::Terminal(command) => terminal::run(&options, command).await,
         Command::Migrate => migrate::run(&options).await,

@@ -12,6 +12,7 @@ pub mod key_checks;
 pub mod ledger;
 pub mod migrate;
 pub mod month_phases;
+pub mod organisations;
 pub mod partitions;
 pub mod payouts;
 pub mod price_lists;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use diesel::OptionalExtension;
-use diesel::sql_types::{BigInt, Bool, Nullable, SmallInt, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, SmallInt, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
@@ -52,4 +52,45 @@ pub async fn load(mut conn: &AsyncPgConnection, location: Uuid, version: u32) ->
         prices.insert((service, buyer), price);
     }
     Ok(Some(PriceList { version, superseded_at, prices }))
+}
+
+/// Publishes the next version of a location's prices: the one before it is superseded at the same moment. Answers the
+/// version.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn publish(
+    conn: &mut AsyncPgConnection,
+    location: Uuid,
+    valid_from: DateTime<Utc>,
+    prices: &[(Uuid, Buyer, Price)],
+) -> Result<u32, DbError> {
+    let query: Statement =
+        statement("UPDATE price_list SET superseded_at = ? WHERE location = ? AND superseded_at IS NULL")
+            .bind(valid_from)
+            .bind(location);
+    query.execute(conn).await?;
+    let query: Statement<(BigInt, Integer)> = statement(
+        "INSERT INTO price_list (location, version, valid_from) SELECT ?, coalesce(max(version), 0) + 1, ? \
+         FROM price_list WHERE location = ? RETURNING id, version",
+    )
+    .bind(location)
+    .bind(valid_from)
+    .bind(location);
+    let (id, version) = query.get_result::<(i64, i32)>(conn).await?;
+    let query: Statement = statement(
+        "INSERT INTO price (price_list, service, buyer, kind, price_cents, minutes, points, vat_basis_points, \
+         from_savings) SELECT ?, unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?)",
+    )
+    .bind(id)
+    .bind(prices.iter().map(|(service, ..)| *service).collect::<Vec<_>>())
+    .bind(prices.iter().map(|(_, buyer, _)| i16::from(buyer.code())).collect::<Vec<_>>())
+    .bind(prices.iter().map(|(.., price)| i16::from(price.kind.code())).collect::<Vec<_>>())
+    .bind(prices.iter().map(|(.., price)| price.cents.minor()).collect::<Vec<_>>())
+    .bind(prices.iter().map(|(.., price)| price.minutes.map(Amount::minor)).collect::<Vec<_>>())
+    .bind(prices.iter().map(|(.., price)| price.points.map(Amount::minor)).collect::<Vec<_>>())
+    .bind(prices.iter().map(|(.., price)| price.vat_basis_points.cast_signed()).collect::<Vec<_>>())
+    .bind(prices.iter().map(|(.., price)| price.from_savings).collect::<Vec<_>>());
+    query.execute(conn).await?;
+    u32::try_from(version).map_err(|_| corrupt("price_list.version"))
 }

@@ -9,6 +9,7 @@ mod bookings;
 pub mod card_proof;
 pub mod cards;
 pub mod catalogue;
+pub mod demo;
 pub mod expire_holds;
 pub mod key_store;
 pub mod price_cache;
