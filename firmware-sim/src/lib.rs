@@ -1,1 +1,3 @@
 //! A virtual card and the terminal that reads it.
+
+pub mod signature;
