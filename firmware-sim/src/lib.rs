@@ -1,3 +1,26 @@
 //! A virtual card and the terminal that reads it.
+//!
+//! Written as any maker of terminals would write it: from `card-protocol` and the service's HTTP contract alone.
+//!
+//! - [`card`]: the card's state machine, over the bytes of commands.
+//! - [`terminal`]: catalogue, prices, taps, sales, and asking again until it is known how a sale ended.
+//! - [`client`] and [`signature`]: the signed requests of one terminal, over one connection.
+//! - [`files`]: where keys, counters and sequences are kept.
+//! - [`till_screen`] and [`phrases`]: what staff and client see.
+//! - [`fleet`]: many terminals and cards at once.
 
+pub mod answer;
+pub mod card;
+pub mod client;
+pub mod files;
+pub mod fleet;
+pub mod give_up;
+pub mod hex;
+pub mod phrases;
+pub mod price_list;
+pub mod random;
+pub mod request;
+pub mod settling;
 pub mod signature;
+pub mod terminal;
+pub mod till_screen;

@@ -1,0 +1,214 @@
+//! Commands: what was typed becomes calls of the library, and the result words and a status.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use firmware_sim::client::Client;
+use firmware_sim::files::TerminalOnFile;
+use firmware_sim::give_up::{GiveUp, give_up};
+use firmware_sim::phrases::Language;
+use firmware_sim::settling::{Ended, Settled};
+use firmware_sim::terminal::Terminal;
+use firmware_sim::till_screen::Screen;
+use uuid::Uuid;
+
+mod afterwards;
+mod fleet;
+mod sold;
+mod tap;
+
+/// Something went wrong: what, in a sentence.
+type Failure = Box<dyn std::error::Error>;
+
+/// A virtual card and the terminal that reads it, against a running service.
+///
+/// Status: 0 done (a decline too), 1 failed (the reason stands on standard error), 2 not understood.
+#[derive(Debug, Parser)]
+#[command(name = "firmware-sim", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Sells something: a card is tapped, or staff name the client.
+    Tap(tap::TapArguments),
+    /// Gives back lines of a sale, or parts of them.
+    Refund(afterwards::RefundArguments),
+    /// Undoes a whole sale: same terminal, same day.
+    Void(afterwards::VoidArguments),
+    /// Asks how a sale ended, by its id.
+    Ask(afterwards::AskArguments),
+    /// Shows what is sold here, with prices.
+    Catalogue(sold::CatalogueArguments),
+    /// Shows which cards are blocked.
+    Hotlist(sold::HotlistArguments),
+    /// Runs many terminals and cards at once, and measures.
+    Fleet(fleet::FleetArguments),
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LanguageCode {
+    Nl,
+    En,
+}
+
+impl From<LanguageCode> for Language {
+    fn from(code: LanguageCode) -> Self {
+        match code {
+            LanguageCode::Nl => Self::Dutch,
+            LanguageCode::En => Self::English,
+        }
+    }
+}
+
+/// Which terminal, and how it speaks.
+#[derive(Debug, Args)]
+struct TerminalArguments {
+    /// The terminal's file, as the service made it
+    #[arg(long, value_name = "FILE")]
+    terminal: PathBuf,
+    /// The service's address, instead of the one in the file
+    #[arg(long, value_name = "URL")]
+    service: Option<String>,
+    /// How long one request may take, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 5000, value_parser = clap::value_parser!(u64).range(1..))]
+    timeout_ms: u64,
+    /// How long to keep asking how something ended, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    patience: u64,
+    /// The language of the screen
+    #[arg(long, value_name = "nl|en", default_value = "nl")]
+    language: LanguageCode,
+}
+
+/// A terminal that is this program's until it ends.
+struct Opened {
+    file: TerminalOnFile,
+    terminal: Terminal,
+    screen: Screen,
+    give_up: GiveUp,
+}
+
+impl TerminalArguments {
+    /// Opens the file and keeps sequence numbers for `taps` taps.
+    fn open(&self, taps: u64) -> Result<Opened, Failure> {
+        let mut file = TerminalOnFile::open(&self.terminal)?;
+        let sequence = if taps == 0 { file.document.sequence } else { file.take_sequence(taps)? };
+        let document = &file.document;
+        let service = self.service.as_deref().unwrap_or(&document.service);
+        let timeout = Duration::from_millis(self.timeout_ms);
+        let client = Client::new(service, document.terminal, document.key.0.expose(), timeout)?;
+        let terminal = Terminal::new(document.terminal, document.location, sequence, client);
+        Ok(Opened { terminal, screen: self.screen(), give_up: self.give_up(), file })
+    }
+
+    fn screen(&self) -> Screen {
+        let has_colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
+        Screen { language: self.language.into(), has_colour }
+    }
+
+    /// Stops asking when patience ends, or at Ctrl-C: what is not known then is said to be unknown.
+    fn give_up(&self) -> GiveUp {
+        let (stop, give_up) = give_up();
+        stop.stop_after(Duration::from_secs(self.patience));
+        tokio::spawn(async move {
+            if tokio::signal::ctrl_c().await.is_ok() {
+                stop.stop_after(Duration::ZERO);
+            } else {
+                // without the signal, patience alone ends it
+                std::future::pending::<()>().await;
+            }
+            // a second Ctrl-C ends the program
+            if tokio::signal::ctrl_c().await.is_ok() {
+                std::process::exit(1);
+            }
+        });
+        give_up
+    }
+}
+
+/// A name with a quantity: `Koffie` or `Koffie=2`.
+fn parse_quantity(text: &str) -> Result<(String, u32), String> {
+    let (name, quantity) = match text.rsplit_once('=') {
+        None => (text, 1),
+        Some((name, digits)) => {
+            let quantity = digits.parse().map_err(|_| format!("`{digits}` is no quantity"))?;
+            (name, quantity)
+        }
+    };
+    match (name.trim().is_empty(), quantity) {
+        (true, _) => Err("a name is missing".to_owned()),
+        (_, 0) => Err("the quantity is 1 or more".to_owned()),
+        _ => Ok((name.trim().to_owned(), quantity)),
+    }
+}
+
+/// The answer's bytes, or a failure that says plainly what is known.
+fn answered(settled: Settled, what: &str, id: Uuid) -> Result<firmware_sim::settling::Answered, Failure> {
+    match settled.ended {
+        Ended::Answered(answered) => Ok(answered),
+        Ended::Problem(problem) => Err(format!("the service refuses this {what}; nothing was booked: {problem}").into()),
+        Ended::NotBooked(why) => Err(format!("nothing was booked; {why}").into()),
+        Ended::Unknown(why) => Err(format!(
+            "UNKNOWN: whether this {what} was booked is not known ({why}). Do not sell it again by hand; its id is {id}, \
+             and `firmware-sim ask` tells how it ended once the service answers"
+        )
+        .into()),
+    }
+}
+
+/// Runs the command that was typed.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("firmware-sim: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let result = runtime.block_on(async {
+        match arguments.command {
+            Command::Tap(arguments) => tap::run(arguments).await,
+            Command::Refund(arguments) => afterwards::refund(arguments).await,
+            Command::Void(arguments) => afterwards::void(arguments).await,
+            Command::Ask(arguments) => afterwards::ask(arguments).await,
+            Command::Catalogue(arguments) => sold::catalogue(arguments).await,
+            Command::Hotlist(arguments) => sold::hotlist(arguments).await,
+            Command::Fleet(arguments) => fleet::run(arguments).await,
+        }
+    });
+    match result {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("firmware-sim: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_commands_are_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn an_item_is_a_name_with_or_without_a_quantity() {
+        assert_eq!(parse_quantity("Koffie"), Ok(("Koffie".to_owned(), 1)));
+        assert_eq!(parse_quantity("Glas wijn=2"), Ok(("Glas wijn".to_owned(), 2)));
+        for wrong in ["", "=2", "Koffie=0", "Koffie=x", "Koffie=-1"] {
+            assert!(parse_quantity(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! A virtual card's file: its keys, and what it remembers.
+
+use std::io;
+use std::path::Path;
+
+use card_protocol::keys::{OfflineVerifyKey, ResponseKey, ScriptKey, TransactionKey};
+use card_protocol::{CardKeys, Secret};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Document, FILE_VERSION, FileError, LockedFile};
+use crate::card::{Card, CardState, Fleeting, Generation, Memory};
+use crate::hex::SecretHex;
+
+/// The keys of one generation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct KeySet {
+    pub generation: u8,
+    pub transaction: SecretHex,
+    pub response: SecretHex,
+    pub script: SecretHex,
+    pub offline_verify: SecretHex,
+}
+
+impl KeySet {
+    fn generation(&self) -> Generation {
+        let secret = |hex: &SecretHex| -> Secret { hex.0.clone() };
+        Generation {
+            number: self.generation,
+            keys: CardKeys {
+                transaction: TransactionKey::new(secret(&self.transaction)),
+                response: ResponseKey::new(secret(&self.response)),
+                script: ScriptKey::new(secret(&self.script)),
+                offline_verify: OfflineVerifyKey::new(secret(&self.offline_verify)),
+            },
+        }
+    }
+}
+
+/// What a card's file holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CardFile {
+    /// 1.
+    pub version: u32,
+    /// The card.
+    pub card: Uuid,
+    /// What stands on the card: the client's display name.
+    pub label: String,
+    /// Its last day, as year-month-day.
+    pub expires_on: String,
+    /// Of the keys that it was issued with.
+    pub generation: u8,
+    /// One set a generation.
+    pub keys: Vec<KeySet>,
+    /// What the card remembers; none if it was never tapped.
+    #[serde(default)]
+    pub state: Option<CardState>,
+}
+
+impl Document for CardFile {
+    fn fault(&self) -> Option<String> {
+        if self.version != FILE_VERSION {
+            return Some(format!("`version` is {}, and this program reads version {FILE_VERSION}", self.version));
+        }
+        if !is_date(&self.expires_on) {
+            return Some(format!("`expires_on` is `{}`, and must be year-month-day", self.expires_on));
+        }
+        let active = self.current_state().generation;
+        for generation in [self.generation, active] {
+            if !self.keys.iter().any(|keys| keys.generation == generation) {
+                return Some(format!("`keys` has none of `generation` {generation}"));
+            }
+        }
+        None
+    }
+}
+
+fn is_date(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let &[year, month, day] = parts.as_slice() else { return false };
+    let number = |part: &str, digits: usize| {
+        let whole = part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit());
+        if whole { part.parse::<u32>().ok() } else { None }
+    };
+    number(year, 4).is_some()
+        && number(month, 2).is_some_and(|month| (1..=12).contains(&month))
+        && number(day, 2).is_some_and(|day| (1..=31).contains(&day))
+}
+
+impl CardFile {
+    /// The state, or that of a card that was never tapped.
+    pub fn current_state(&self) -> CardState {
+        self.state.unwrap_or(CardState::new(self.generation))
+    }
+
+    fn generations(&self) -> Vec<Generation> {
+        self.keys.iter().map(KeySet::generation).collect()
+    }
+
+    /// The card, with a memory that dies with the program.
+    pub fn fleeting(&self) -> Option<Card<Fleeting>> {
+        Card::new(*self.card.as_bytes(), self.generations(), self.current_state(), Fleeting)
+    }
+}
+
+/// A memory that is the card's file.
+#[derive(Debug)]
+pub struct FileMemory {
+    file: LockedFile,
+    document: CardFile,
+}
+
+impl Memory for FileMemory {
+    fn commit(&mut self, state: &CardState) -> io::Result<()> {
+        self.document.state = Some(*state);
+        self.file.write(&self.document)
+    }
+}
+
+/// A card whose file is locked while it is used.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub struct CardOnFile {
+    pub label: String,
+    pub card: Card<FileMemory>,
+}
+
+impl CardOnFile {
+    /// Opens a card's file.
+    ///
+    /// # Errors
+    /// [`FileError`].
+    pub fn open(path: &Path) -> Result<Self, FileError> {
+        let file = LockedFile::open(path)?;
+        let document: CardFile = file.read()?;
+        let (id, generations, state) = (*document.card.as_bytes(), document.generations(), document.current_state());
+        let label = document.label.clone();
+        let card = Card::new(id, generations, state, FileMemory { file, document });
+        let card = card.ok_or_else(|| FileError::content(path, "`keys` lacks the generation in use"))?;
+        Ok(Self { label, card })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use card_protocol::frame::{Authorise, select};
+    use card_protocol::{TransactionKind, transaction::EURO};
+
+    use super::*;
+    use crate::card::CardReader as _;
+    use crate::files::tests::{Folder, card_json};
+
+    #[test]
+    fn the_counter_stands_in_the_file_when_the_card_has_answered() {
+        let folder = Folder::new("counter");
+        let path = folder.file("card.json", &card_json(1));
+        let asked = Authorise {
+            terminal: [2; 16],
+            location: [3; 16],
+            terminal_sequence: 1,
+            terminal_nonce: [4; 8],
+            kind: TransactionKind::Sale,
+            currency: EURO,
+            amount_cents: 5,
+            time_ms: 6,
+            basket_digest: [7; 16],
+            is_online: true,
+        };
+        for counter in 1..=2 {
+            let mut opened = CardOnFile::open(&path).unwrap();
+            opened.card.transmit(select().as_bytes());
+            opened.card.transmit(asked.command().as_bytes());
+            let text = std::fs::read_to_string(&path).unwrap();
+            let file: CardFile = serde_json::from_str(&text).unwrap();
+            assert_eq!(file.state.unwrap().counter, counter);
+        }
+    }
+}
