@@ -176,7 +176,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
     if !arguments.no_tpcb {
         tpcb::initialise(&server, arguments.scale)?;
     }
-    let mut counters = vec![0; arguments.clients as usize];
+    let mut counters = vec![seed::last_counter(&mut server).await?; arguments.clients as usize];
     // Fills the caches of both: cards, prices, prepared statements, pages. Not counted.
     let warm_up = Arguments { seconds: 3, ..Arguments::default() };
     turn(&mut server, &Arguments { lanes: arguments.lanes, at_once: arguments.at_once, ..warm_up }, &mut counters)

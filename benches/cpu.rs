@@ -18,7 +18,17 @@ fn ticks(fields: &[String], places: &[usize]) -> u64 {
 
 /// What this process has used: user and system.
 pub fn own_us() -> u64 {
-    stat(std::process::id()).map_or(0, |fields| ticks(&fields, &[11, 12])) * 1_000_000 / TICKS_PER_SECOND
+    process_us(std::process::id())
+}
+
+/// What a process has used: user and system.
+pub fn process_us(pid: u32) -> u64 {
+    stat(pid).map_or(0, |fields| ticks(&fields, &[11, 12])) * 1_000_000 / TICKS_PER_SECOND
+}
+
+/// What this process's children used that have ended.
+pub fn children_us() -> u64 {
+    stat(std::process::id()).map_or(0, |fields| ticks(&fields, &[13, 14])) * 1_000_000 / TICKS_PER_SECOND
 }
 
 /// What a postmaster and all its processes have used, those that ended included.

@@ -1,4 +1,4 @@
-//! `pasje-bench`: what the authoriser does on this machine, beside PostgreSQL's own benchmark on the same cluster.
+//! `pasje-bench`: what the service and its authoriser do on this machine, beside PostgreSQL's own benchmark on the same cluster.
 //!
 //! Run by `./dev bench`, inside `pasje database -- ...`, which gives it a cluster and its addresses. It measures; it
 //! never judges, and it changes no setting of the cluster.
@@ -7,6 +7,7 @@
 mod authoriser;
 mod cpu;
 mod growth;
+mod http;
 mod seed;
 mod sell;
 mod server;
@@ -20,7 +21,7 @@ use clap::{Parser, Subcommand};
 type Failure = Box<dyn Error + Send + Sync>;
 
 #[derive(Parser)]
-#[command(name = "pasje-bench", about = "Measures the authoriser")]
+#[command(name = "pasje-bench", about = "Measures the service and its authoriser")]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -28,8 +29,10 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// TPC-B and the authoriser, in turns on one cluster (what runs without a command)
+    /// TPC-B and the authoriser alone, in turns on one cluster (what runs without a command: this, after `http`)
     Authoriser(authoriser::Arguments),
+    /// TPC-B and the whole service over HTTP, at 1, 16, 64 and 256 terminals
+    Http(http::Arguments),
     /// Load a year of sales and show that rate and write volume a sale stay as they were
     Growth(growth::Arguments),
     /// Sell until killed, telling each answer on standard output (for the crash tests)
@@ -39,8 +42,13 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let run = async {
-        match arguments.command.unwrap_or(Command::Authoriser(authoriser::Arguments::default())) {
+        let Some(command) = arguments.command else {
+            http::run(http::Arguments::default()).await?;
+            return authoriser::run(authoriser::Arguments::default()).await;
+        };
+        match command {
             Command::Authoriser(arguments) => authoriser::run(arguments).await,
+            Command::Http(arguments) => http::run(arguments).await,
             Command::Growth(arguments) => growth::run(arguments).await,
             Command::Sell(arguments) => sell::run(arguments).await,
         }

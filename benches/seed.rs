@@ -27,6 +27,9 @@ INSERT INTO organisation (id, name) VALUES (1, 'Example (fictitious)');
 INSERT INTO location (id, organisation, name) VALUES ('01900000-0000-7000-8000-000000000001', 1, 'Restaurant');
 INSERT INTO scheme (organisation, name, version, unit, unplanned, extras_from_budget, extras_from_savings, care_from_savings)
     VALUES (1, 'example', 1, 1, 1, true, false, 0);
+INSERT INTO service (id, organisation, name, name_en, category) VALUES
+    ('01900000-0000-7000-8000-000000000002', 1, 'Koffie', 'Coffee', 'dranken'),
+    ('01900000-0000-7000-8000-000000000003', 1, 'Glas wijn', 'Glass of wine', 'dranken');
 INSERT INTO price_list (location, version, valid_from) VALUES ('01900000-0000-7000-8000-000000000001', 1, now());
 INSERT INTO price (price_list, service, buyer, kind, price_cents, vat_basis_points)
     SELECT id, '01900000-0000-7000-8000-000000000002'::uuid, 1, 4, 250, 900 FROM price_list
@@ -79,4 +82,10 @@ pub async fn seed(server: &mut Server, clients: u32) -> Result<(), Failure> {
 /// The id function, for a growth script on the same connection.
 pub const fn id_function() -> &'static str {
     ID
+}
+
+/// The highest counter that any card has used: one bench may follow another.
+pub async fn last_counter(server: &mut Server) -> Result<u32, Failure> {
+    let query: Statement<diesel::sql_types::BigInt> = statement("SELECT coalesce(max(last_counter), 0) FROM card");
+    Ok(u32::try_from(query.get_result::<i64>(&mut server.owner).await?)?)
 }

@@ -48,7 +48,8 @@ fn ran(command: &mut Command) -> Result<String, Failure> {
 pub fn initialise(server: &Server, scale: u32) -> Result<(), Failure> {
     let mut create = Command::new("psql");
     create.env("PGHOST", &server.socket).env("PGPORT", server.port.to_string());
-    ran(create.args(["-U", "postgres", "-d", "postgres", "-q", "-c", "CREATE DATABASE tpcb"]))?;
+    create.args(["-U", "postgres", "-d", "postgres", "-q", "-c", "DROP DATABASE IF EXISTS tpcb"]);
+    ran(create.args(["-c", "CREATE DATABASE tpcb"]))?;
     ran(pgbench(server).args(["-i", "-q", "-s", &scale.to_string()]))?;
     Ok(())
 }

@@ -28,6 +28,8 @@ pub struct Listen {
     /// Hosts and ports it is known by, beside the address itself.
     pub authorities: Vec<String>,
     pub rates: Rates,
+    /// Of the authoriser.
+    pub lanes: usize,
 }
 
 /// Why it does not listen.
@@ -74,8 +76,9 @@ pub struct Running {
 /// [`AppError`].
 pub fn start(database: Database, keys: Arc<Keys>, listen: &Listen) -> Result<Running, AppError> {
     let recorder = http::metrics::install()?;
+    let settings = Settings { lanes: listen.lanes, ..Settings::default() };
     let proof = Arc::new(CardMac(keys.clone()));
-    let authoriser = Arc::new(Authoriser::start(database.clone(), proof, Settings::default()));
+    let authoriser = Arc::new(Authoriser::start(database.clone(), proof, settings));
     let (socket, address) = bind(listen.address, "--listen")?;
     let (metrics_socket, metrics) = bind(listen.metrics, "--metrics")?;
     let service = Data::new(Service {

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use pasje::app::Listen;
 use pasje::db::url::{DatabaseUrl, UrlError};
 use pasje::http::rate_limit::Rates;
+use pasje::services::authorise::Settings;
 use pasje::services::key_store::{KeyPlaces, SealPlace};
 use zeroize::Zeroizing;
 
@@ -39,6 +40,9 @@ pub(crate) struct ListenOptions {
     /// Requests a second that one terminal may make; 0 is no limit
     #[arg(long, env = "PASJE_TERMINAL_RATE", default_value_t = 50, value_name = "NUMBER")]
     pub(crate) terminal_rate: u32,
+    /// Lanes that sales are booked in; more only for more cores
+    #[arg(long, env = "PASJE_LANES", default_value_t = Settings::default().lanes, value_name = "NUMBER")]
+    pub(crate) lanes: usize,
 }
 
 impl ListenOptions {
@@ -48,6 +52,7 @@ impl ListenOptions {
         Listen {
             address: self.listen,
             metrics: self.metrics,
+            lanes: self.lanes.clamp(1, 64),
             authorities: filled.map(str::to_owned).collect(),
             rates: Rates {
                 per_address: NonZeroU32::new(self.address_rate),
