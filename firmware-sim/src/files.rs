@@ -171,6 +171,7 @@ fn replace(path: &Path, text: &[u8], keep_lock: bool) -> io::Result<File> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 pub(crate) mod tests {
     use super::*;
 

@@ -256,6 +256,7 @@ fn apart(first: &str, second: &str, width: usize) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::price_list::tests::{assortment, service};

@@ -145,6 +145,7 @@ impl FleetFolder {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::files::LockedFile;
