@@ -25,7 +25,7 @@ pub use terminal_file::{TerminalFile, TerminalOnFile};
 pub const FILE_VERSION: u32 = 1;
 
 /// How long a lock is waited for: a tap by another program is over sooner.
-const LOCK_WAIT: Duration = Duration::from_secs(3);
+const LOCK_WAIT: Duration = if cfg!(test) { Duration::from_millis(100) } else { Duration::from_secs(3) };
 
 /// Why a file cannot be used. Each names the file.
 #[derive(Debug, thiserror::Error)]
