@@ -163,7 +163,8 @@ impl Screen {
         if let Some(reason) = answer.reason {
             let _ = writeln!(text, "   {}: {}", self.says("reden", "reason"), phrases::reason(reason, self.language));
         }
-        for left in &answer.left_out {
+        // where all was declined for one reason, it is not said again for each line
+        for left in answer.left_out.iter().filter(|left| answer.reason != Some(left.reason)) {
             let line = shown.lines.get(left.line);
             let name = line.map_or_else(String::new, |line| self.name_of(shown.assortment, line.service));
             let words = self.says("niet verkocht", "not sold");
