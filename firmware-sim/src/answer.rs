@@ -213,6 +213,7 @@ impl std::fmt::Display for Problem {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

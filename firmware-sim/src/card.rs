@@ -364,4 +364,5 @@ const fn status(malformed: Malformed) -> Status {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;

@@ -311,6 +311,7 @@ async fn read(response: hyper::Response<Incoming>) -> Result<Reply, NoAnswer> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

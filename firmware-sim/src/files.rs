@@ -25,7 +25,7 @@ pub use terminal_file::{TerminalFile, TerminalOnFile};
 pub const FILE_VERSION: u32 = 1;
 
 /// How long a lock is waited for: a tap by another program is over sooner.
-const LOCK_WAIT: Duration = Duration::from_secs(3);
+const LOCK_WAIT: Duration = if cfg!(test) { Duration::from_millis(100) } else { Duration::from_secs(3) };
 
 /// Why a file cannot be used. Each names the file.
 #[derive(Debug, thiserror::Error)]
@@ -171,6 +171,7 @@ fn replace(path: &Path, text: &[u8], keep_lock: bool) -> io::Result<File> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 pub(crate) mod tests {
     use super::*;
 

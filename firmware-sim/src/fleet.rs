@@ -334,3 +334,7 @@ fn gather(workers: Vec<Worker>) -> (Vec<Till>, Option<String>) {
     }
     (tills, broken)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

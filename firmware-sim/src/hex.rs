@@ -112,6 +112,7 @@ impl<'de> Deserialize<'de> for SecretHex {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

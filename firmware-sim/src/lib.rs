@@ -12,6 +12,9 @@
 pub mod answer;
 pub mod card;
 pub mod client;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod fake_service;
 pub mod files;
 pub mod fleet;
 pub mod give_up;

@@ -189,6 +189,7 @@ fn thousands(number: u64, separator: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -113,6 +113,7 @@ pub struct Void {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -200,4 +200,5 @@ pub fn read(bytes: &Bytes, asked: &Asked) -> Result<Answered, String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;

@@ -340,3 +340,7 @@ fn ask<T>(
 pub fn complete(card: &mut dyn CardReader, answer: CardAnswer) -> Result<(), TapError> {
     ask(card, "COMPLETE", Complete { answer, script: None }.command().as_bytes(), |_| Ok(()))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests;

@@ -17,6 +17,9 @@ const WIDTH: usize = 72;
 const PURSE_WIDTH: usize = 28;
 const AMOUNT_WIDTH: usize = 12;
 
+/// The client's sentence, whatever the reason.
+const NOT_WITH_THIS_CARD: (&str, &str) = ("Dit kan nu niet met uw pasje", "This is not possible with your card now");
+
 /// How screens are written.
 #[derive(Clone, Copy, Debug, Default)]
 #[allow(missing_docs)]
@@ -127,13 +130,19 @@ impl Screen {
         sums.map(|(unit, sum)| phrases::amount(unit, sum, self.language)).collect::<Vec<_>>().join(" + ")
     }
 
+    /// What the client sees when the card itself says no: nothing else than when the service does.
+    pub fn not_with_this_card(self, terminal: &str, client: &str) -> String {
+        let words = self.says(NOT_WITH_THIS_CARD.0, NOT_WITH_THIS_CARD.1);
+        format!("{}   {}\n", self.header(terminal, client), self.toned(Tone::Not, &format!("○  {words}")))
+    }
+
     /// How it ended, for the client.
     fn outcome(self, answer: &Answer<'_>) -> String {
         let (tone, shape, words) = match answer.outcome {
             Outcome::Approved => (Tone::Good, "✔", self.says("BETAALD", "PAID")),
             Outcome::ApprovedInPart => (Tone::Partly, "◐", self.says("VOOR EEN DEEL BETAALD", "PAID IN PART")),
             Outcome::Declined if answer.operation == "sale" => {
-                (Tone::Not, "○", self.says("Dit kan nu niet met uw pasje", "This is not possible with your card now"))
+                (Tone::Not, "○", self.says(NOT_WITH_THIS_CARD.0, NOT_WITH_THIS_CARD.1))
             }
             Outcome::Declined => (Tone::Not, "○", self.says("Dit kan nu niet", "This is not possible now")),
             Outcome::Booked => (Tone::Good, "✔", self.says("TERUGGEGEVEN", "GIVEN BACK")),
@@ -154,7 +163,8 @@ impl Screen {
         if let Some(reason) = answer.reason {
             let _ = writeln!(text, "   {}: {}", self.says("reden", "reason"), phrases::reason(reason, self.language));
         }
-        for left in &answer.left_out {
+        // where all was declined for one reason, it is not said again for each line
+        for left in answer.left_out.iter().filter(|left| answer.reason != Some(left.reason)) {
             let line = shown.lines.get(left.line);
             let name = line.map_or_else(String::new, |line| self.name_of(shown.assortment, line.service));
             let words = self.says("niet verkocht", "not sold");
@@ -193,7 +203,7 @@ impl Screen {
         for service in &assortment.catalogue.services {
             let name = self.name_of(Some(assortment), service.id);
             let category = service.category.as_deref().unwrap_or("");
-            let _ = writeln!(text, " {}", apart(&name, category, WIDTH - 2));
+            let _ = writeln!(text, " {}", apart(&name, category, WIDTH - 2).trim_end());
             for price in assortment.price_list.prices.iter().filter(|price| price.service == service.id) {
                 let mut units = vec![phrases::amount("EUR", price.price_cents, self.language)];
                 units.extend(price.minutes.map(|minutes| phrases::amount("MIN", minutes, self.language)));
@@ -223,8 +233,8 @@ impl Screen {
                 (Tone::Not, format!("○ {}: {reason}", self.says("niet", "not")))
             }
         };
-        let who = format!("{}{}", left(shown.terminal, 20), left(shown.client, 20));
-        format!("{time}  {who}{}  {}", left(&what, 24), self.toned(tone, &outcome))
+        let who = format!("{}{}", left(shown.terminal, 16), left(shown.client, 17));
+        format!("{time}  {who}{}  {}", left(&what, 19), self.toned(tone, &outcome))
     }
 }
 
@@ -256,6 +266,7 @@ fn apart(first: &str, second: &str, width: usize) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::price_list::tests::{assortment, service};

@@ -107,6 +107,7 @@ pub(super) async fn ask(arguments: AskArguments) -> Result<ExitCode, Failure> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

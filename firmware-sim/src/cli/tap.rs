@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use firmware_sim::answer::Answer;
 use firmware_sim::files::CardOnFile;
+use firmware_sim::phrases::Language;
 use firmware_sim::price_list::{Assortment, NotFound};
 use firmware_sim::request::{Mode, Payer, SaleLine};
 use firmware_sim::settling::{Answered, Attempt};
@@ -67,6 +68,8 @@ impl Out {
 
 pub(super) async fn run(arguments: TapArguments) -> Result<ExitCode, Failure> {
     let out = Out { to_stderr: arguments.print_id };
+    let language: Language = arguments.terminal.language.into();
+    let says = |dutch, english| language.pick(dutch, english);
     let mut opened = arguments.terminal.open(u64::from(arguments.card.is_some()))?;
     let mut card = arguments.card.as_deref().map(CardOnFile::open).transpose()?;
     let assortment = opened.terminal.refresh().await?;
@@ -82,7 +85,12 @@ pub(super) async fn run(arguments: TapArguments) -> Result<ExitCode, Failure> {
                 tap.mac.0[0] ^= u8::from(arguments.wrong_mac);
                 Payer::Card(tap)
             }
-            Err(error) => return Err(why_not(&error, card)),
+            Err(error) => {
+                if error == TapError::Declined {
+                    out.say(&opened.screen.not_with_this_card(&opened.file.document.name, &card.label));
+                }
+                return Err(why_not(&error, card));
+            }
         },
         (None, Some(wallet)) => Payer::Wallet(wallet),
         (None, None) => return Err("neither --card nor --by-name".into()),
@@ -103,18 +111,24 @@ pub(super) async fn run(arguments: TapArguments) -> Result<ExitCode, Failure> {
         let again = answered(settled, "sale", attempt.asked.id)?;
         let is_same = again.bytes == first.bytes;
         is_sound &= is_same;
-        let verdict = if is_same { "the same answer, byte for byte" } else { "ANOTHER ANSWER" };
-        out.say(&format!("\n The same sale, sent again: {verdict} ({} bytes)\n", again.bytes.len()));
+        let (title, same, other) = (
+            says("Dezelfde verkoop, nog eens gestuurd", "The same sale, sent again"),
+            says("hetzelfde antwoord, byte voor byte", "the same answer, byte for byte"),
+            says("EEN ANDER ANTWOORD", "ANOTHER ANSWER"),
+        );
+        out.say(&format!("\n {title}: {} ({} bytes)\n", if is_same { same } else { other }, again.bytes.len()));
     }
     if arguments.replay_tap {
-        out.say("\n The same tap, sent again as another sale:\n");
+        let title = says("Dezelfde tik, gestuurd als een andere verkoop", "The same tap, sent as another sale");
+        out.say(&format!("\n {title}:\n"));
         let replay = opened.terminal.sale(&order, &payer)?;
         let second = sell(&mut opened, &replay, &order, &label, &out).await?;
         is_sound &= is_sensible(&second);
     }
     if first.wants_new_prices {
         let version = opened.terminal.refresh().await?.price_list.version;
-        out.say(&format!("\n The till's prices are now those of list {version}.\n"));
+        let title = says("De kassa heeft nu prijslijst", "The till now has price list");
+        out.say(&format!("\n {title} {version}.\n"));
     }
     if arguments.print_id {
         println!("{}", attempt.asked.id);

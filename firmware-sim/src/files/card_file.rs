@@ -145,6 +145,7 @@ impl CardOnFile {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use card_protocol::frame::{Authorise, select};
     use card_protocol::{TransactionKind, transaction::EURO};

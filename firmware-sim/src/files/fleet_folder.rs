@@ -14,6 +14,9 @@ use super::{CardFile, Document, FileError, TerminalFile, parse, read_text, repla
 /// How many counters of each card, and sequence numbers of each terminal, a fleet takes at once.
 pub const RESERVE: u32 = 1_000_000;
 
+/// Threads that write files.
+const WRITERS: usize = 16;
+
 /// Documents of one kind, and where they came from.
 #[derive(Debug)]
 enum Shelf {
@@ -56,21 +59,34 @@ impl Shelf {
     }
 
     /// Writes the first `used` documents; an array is written whole.
-    fn write<D: Document>(&self, documents: &[D], used: usize) -> Result<(), FileError> {
+    fn write<D: Document + Sync>(&self, documents: &[D], used: usize) -> Result<(), FileError> {
         match self {
             Self::Array(path) => {
                 let text = to_text(&documents).map_err(FileError::io(path))?;
                 replace(path, &text, false).map(drop).map_err(FileError::io(path))
             }
             Self::Files(paths) => {
-                for (path, document) in paths.iter().zip(documents).take(used) {
-                    let text = to_text(document).map_err(FileError::io(path))?;
-                    replace(path, &text, false).map_err(FileError::io(path))?;
-                }
-                Ok(())
+                let pairs: Vec<_> = paths.iter().zip(documents).take(used).collect();
+                let share = pairs.len().div_ceil(WRITERS).max(1);
+                // a disk syncs many files at once in little more time than one
+                std::thread::scope(|scope| {
+                    let writers: Vec<_> = pairs.chunks(share).map(|pairs| scope.spawn(|| write_each(pairs))).collect();
+                    writers.into_iter().try_for_each(|writer| writer.join().unwrap_or_else(|_| Err(ended_early())))
+                })
             }
         }
     }
+}
+
+fn write_each<D: Document + Sync>(pairs: &[(&PathBuf, &D)]) -> Result<(), FileError> {
+    pairs.iter().try_for_each(|(path, document)| {
+        let text = to_text(document).map_err(FileError::io(path))?;
+        replace(path, &text, false).map(drop).map_err(FileError::io(path))
+    })
+}
+
+fn ended_early() -> FileError {
+    FileError::content(Path::new("."), "a thread that wrote files ended early")
 }
 
 /// A fleet's folder, locked.
@@ -145,6 +161,7 @@ impl FleetFolder {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::files::LockedFile;

@@ -71,6 +71,7 @@ impl TerminalOnFile {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::files::tests::{Folder, terminal_json};
