@@ -77,14 +77,23 @@ pub enum AuthoriseError {
 /// Failures in a row after which a batch that is booked one by one is given up.
 const FAILURES_MAX: u32 = 3;
 
+/// After a batch of this many sales as many are expected again at once, and are worth waiting a moment for: a batch has
+/// costs of its own, however few sales are in it. A till that is alone never waits. See docs/decisions.
+const GATHER_AFTER: usize = 8;
+
+/// The moment.
+const GATHER_FOR: Duration = Duration::from_millis(1);
+
 /// Far above what a batch takes, its locks and its tries one by one included.
 const BATCH_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Cards whose wallet is remembered, at most.
 const CARDS_MAX: usize = 1_000_000;
 
-/// A batch names its rows by key; a plan that reads a whole table to find them is never the better one.
-const SESSION: &str = "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off;";
+/// A batch names its rows by key; a plan that reads a whole table to find them is never the better one, and one plan
+/// serves every batch.
+const SESSION: &str = "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off; \
+                       SET plan_cache_mode = force_generic_plan;";
 
 type Answer = Result<Booked, AuthoriseError>;
 
@@ -232,7 +241,17 @@ struct Lane {
 impl Lane {
     async fn run(mut self, mut queue: mpsc::Receiver<Job>, batch_max: usize) {
         let mut jobs = Vec::with_capacity(batch_max);
+        let mut last = 0;
         while queue.recv_many(&mut jobs, batch_max).await > 0 {
+            if last >= GATHER_AFTER && jobs.len() < last {
+                tokio::time::sleep(GATHER_FOR).await;
+                while jobs.len() < batch_max
+                    && let Ok(job) = queue.try_recv()
+                {
+                    jobs.push(job);
+                }
+            }
+            last = jobs.len();
             let (items, callers): (Vec<SaleItem>, Vec<_>) = jobs.drain(..).map(|job| (job.item, job.answer)).unzip();
             // A connection that neither answers nor breaks (a failover, a firewall) must not hold the lane for ever.
             let answers = match tokio::time::timeout(BATCH_TIMEOUT, self.book(&items)).await {
