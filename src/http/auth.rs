@@ -175,8 +175,15 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     }
     let mut json = serde_json::Deserializer::from_slice(body);
     match serde_path_to_error::deserialize::<_, T>(&mut json) {
-        Err(error) if !error.inner().is_data() => Err(Problem::with(&JSON_MALFORMED, error.inner().to_string())),
+        Err(error) if !error.inner().is_data() && !is_one_json_value(body) => {
+            Err(Problem::with(&JSON_MALFORMED, error.inner().to_string()))
+        }
         Err(error) => Err(Problem::with(&REQUEST_MALFORMED, format!("{}: {}", error.path(), error.inner()))),
         Ok(_) => Err(Problem::with(&JSON_MALFORMED, "something follows the JSON value")),
     }
+}
+
+/// Where a name is expected, the parser calls any other value a mistake of syntax.
+fn is_one_json_value(body: &[u8]) -> bool {
+    std::str::from_utf8(body).is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok())
 }
