@@ -55,6 +55,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(health::ready)
         .service(api)
         .service(openapi::json)
+        .service(web::redirect("/api/docs", "/api/docs/"))
         .service(SwaggerUi::new("/api/docs/{_:.*}").config(utoipa_swagger_ui::Config::from("/api/openapi.json")))
         .default_service(web::to(nothing_here));
 }
