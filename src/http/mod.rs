@@ -3,6 +3,7 @@
 pub mod api;
 pub mod auth;
 pub mod health;
+pub mod json;
 pub mod metrics;
 pub mod openapi;
 pub mod problem;
