@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::Service;
+use super::json::Object;
 use super::problem::{
     AUTHORITY_UNKNOWN, BODY_TIMEOUT, BODY_TOO_LARGE, CONTENT_TYPE_WRONG, DIGEST_MALFORMED, ID_MISMATCH, JSON_MALFORMED,
     Problem, REQUEST_MALFORMED, SIGNATURE_WRONG, TERMINAL_REVOKED,
@@ -170,13 +171,20 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 /// Reads JSON; only when that fails, once more to tell where.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    if let Ok(parsed) = serde_json::from_slice(body) {
+    if let Ok(Object(parsed)) = serde_json::from_slice(body) {
         return Ok(parsed);
     }
     let mut json = serde_json::Deserializer::from_slice(body);
-    match serde_path_to_error::deserialize::<_, T>(&mut json) {
-        Err(error) if !error.inner().is_data() => Err(Problem::with(&JSON_MALFORMED, error.inner().to_string())),
+    match serde_path_to_error::deserialize::<_, Object<T>>(&mut json) {
+        Err(error) if !error.inner().is_data() && !is_one_json_value(body) => {
+            Err(Problem::with(&JSON_MALFORMED, error.inner().to_string()))
+        }
         Err(error) => Err(Problem::with(&REQUEST_MALFORMED, format!("{}: {}", error.path(), error.inner()))),
         Ok(_) => Err(Problem::with(&JSON_MALFORMED, "something follows the JSON value")),
     }
+}
+
+/// Where a name is expected, the parser calls any other value a mistake of syntax.
+fn is_one_json_value(body: &[u8]) -> bool {
+    std::str::from_utf8(body).is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok())
 }

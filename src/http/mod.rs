@@ -3,6 +3,7 @@
 pub mod api;
 pub mod auth;
 pub mod health;
+pub mod json;
 pub mod metrics;
 pub mod openapi;
 pub mod problem;
@@ -55,6 +56,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(health::ready)
         .service(api)
         .service(openapi::json)
+        .service(web::redirect("/api/docs", "/api/docs/"))
         .service(SwaggerUi::new("/api/docs/{_:.*}").config(utoipa_swagger_ui::Config::from("/api/openapi.json")))
         .default_service(web::to(nothing_here));
 }

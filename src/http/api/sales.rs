@@ -14,6 +14,7 @@ use crate::domain::refund::{Client, RefundRequest, VoidRequest};
 use crate::domain::sale::{Basket, BasketLine, Payer, SaleMode, SaleRequest, Tap, Terminal};
 use crate::http::Service;
 use crate::http::auth::{Asked, Sent};
+use crate::http::json::{object, objects};
 use crate::http::problem::{PATH_MALFORMED, Problem, ProblemBody, REQUEST_MALFORMED, SALE_UNKNOWN};
 use crate::services::{card_proof, sales};
 
@@ -30,6 +31,7 @@ pub struct SaleBody {
     /// Who is signed on at the terminal.
     staff: Option<Uuid>,
     payer: PayerBody,
+    #[serde(deserialize_with = "objects")]
     lines: Vec<LineBody>,
 }
 
@@ -50,6 +52,7 @@ pub enum ModeBody {
 #[schema(as = Payer)]
 pub enum PayerBody {
     /// The card that was tapped.
+    #[serde(deserialize_with = "object")]
     Card(TapBody),
     /// Without a card, staff register care and included lines on the client: the wallet's number.
     Wallet(u32),
@@ -113,6 +116,7 @@ pub struct RefundBody {
     /// A UUIDv7 made by the terminal, new for each refund.
     id: Uuid,
     staff: Option<Uuid>,
+    #[serde(deserialize_with = "objects")]
     lines: Vec<RefundLineBody>,
 }
 
