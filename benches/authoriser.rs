@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use card_protocol::HolderVerification;
 use pasje::domain::account::OrganisationId;
+use pasje::domain::basket::{Basket, BasketLine};
 use pasje::domain::money::Amount;
 use pasje::domain::operation::{OperationId, Outcome};
-use pasje::domain::sale::{Basket, BasketLine, Payer, SaleMode, SaleRequest, Tap, Terminal};
+use pasje::domain::sale::{Payer, SaleMode, SaleRequest, Terminal};
+use pasje::domain::tap::Tap;
 use pasje::services::authorise::{Authoriser, Settings};
 use pasje::services::card_proof::CardMac;
 use pasje::services::key_store::{KeyStore, Keys};

@@ -4,11 +4,12 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::account::{Account, WalletId};
+use super::basket::{Basket, BasketLine};
 use super::funding::{FundingLine, LineKind, PricedLine, PurseName, Shortfall, check_price, fund};
 use super::money::{Amount, Unit};
 use super::operation::{HoldEntry, Operation, OperationId, OperationKind, Outcome};
 use super::request::{Malformed, Problem, RequestEncoder, is_sensible};
-use super::sale::{Basket, BasketLine, leg_transfer, written_line};
+use super::sale::{leg_transfer, written_line};
 use super::top_up::asked;
 use super::wallet::Wallet;
 

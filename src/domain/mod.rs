@@ -1,6 +1,7 @@
 //! The rules, pure: no async, no database, no clock, no randomness; time is an argument.
 
 pub mod account;
+pub mod basket;
 pub mod card;
 mod codes;
 pub mod draw;
@@ -18,5 +19,6 @@ pub mod refund;
 pub mod request;
 pub mod sale;
 pub mod saving;
+pub mod tap;
 pub mod top_up;
 pub mod wallet;

@@ -3,12 +3,13 @@
 use uuid::Uuid;
 
 use super::account::{Account, Kind, WalletId};
+use super::basket::Basket;
 use super::flow::Flow;
 use super::funding::Why;
 use super::money::{Amount, AmountError};
 use super::operation::{Booked, Line, Operation, OperationId, OperationKind, Outcome, Transfer};
 use super::request::{Malformed, Problem, RequestEncoder};
-use super::sale::{Basket, Terminal};
+use super::sale::Terminal;
 use super::wallet::Wallet;
 
 /// Why nothing is given back.

@@ -22,10 +22,10 @@ pub enum Malformed {
     #[error("a sale needs at least one line")]
     NoLines,
     /// Too many lines.
-    #[error("a sale has at most {max} lines", max = super::sale::Basket::LINES_MAX)]
+    #[error("a sale has at most {max} lines", max = super::basket::Basket::LINES_MAX)]
     TooManyLines,
     /// A quantity out of range.
-    #[error("line {line}: the quantity must be 1 to {max}", max = super::sale::Basket::QUANTITY_MAX)]
+    #[error("line {line}: the quantity must be 1 to {max}", max = super::basket::Basket::QUANTITY_MAX)]
     #[allow(missing_docs)]
     Quantity { line: usize },
     /// A hold named twice.
@@ -224,8 +224,9 @@ pub fn sale_hash(request: &SaleRequest) -> [u8; 32] {
 mod tests {
     use super::*;
     use crate::domain::account::OrganisationId;
+    use crate::domain::basket::{Basket, BasketLine};
     use crate::domain::money::Unit;
-    use crate::domain::sale::{Basket, BasketLine, Tap};
+    use crate::domain::tap::Tap;
     use card_protocol::HolderVerification;
 
     fn hex(bytes: [u8; 32]) -> String {

@@ -22,11 +22,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use card_protocol::transaction::EURO;
-use card_protocol::{Decision, HolderVerification, LineRecord, Mac, Transaction, TransactionKind, basket_digest};
+use card_protocol::{Decision, Mac, Transaction, TransactionKind, basket_digest};
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
 use super::account::{Account, Kind, OrganisationId, WalletId};
+use super::basket::{Basket, BasketLine};
 use super::card::{Card, CounterVerdict};
 use super::draw::Buffer;
 use super::flow::Flow;
@@ -38,6 +39,7 @@ use super::operation::{
 };
 use super::price_list::PriceList;
 use super::request::{Malformed, Problem};
+use super::tap::Tap;
 use super::wallet::Wallet;
 
 /// An authenticated terminal: where it stands is the service's knowledge, not the request's.
@@ -47,26 +49,6 @@ pub struct Terminal {
     pub id: Uuid,
     pub organisation: OrganisationId,
     pub location: Uuid,
-}
-
-/// A card's tap: what it signed of its own, and its MAC over that and the sale.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct Tap {
-    pub card: Uuid,
-    /// Of the keys that signed.
-    pub generation: u8,
-    pub counter: u32,
-    pub terminal_sequence: u64,
-    pub terminal_nonce: [u8; 8],
-    pub holder_verification: HolderVerification,
-    /// The greatest that the sale may cost.
-    pub amount: Amount,
-    /// By the terminal's clock.
-    pub time_ms: u64,
-    pub offline_total_cents: u32,
-    pub offline_count: u8,
-    pub mac: Mac,
 }
 
 /// Who pays.
@@ -91,63 +73,6 @@ pub enum SaleMode {
         /// The attempt.
         instead_of: Option<OperationId>,
     },
-}
-
-/// One line as a terminal sends it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct BasketLine {
-    pub service: Uuid,
-    pub quantity: u32,
-    /// The hold of the planned occurrence that the line delivers.
-    pub hold: Option<OperationId>,
-}
-
-/// What is sold: 1 to [`Basket::LINES_MAX`] lines, quantities 1 to [`Basket::QUANTITY_MAX`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Basket(Vec<BasketLine>);
-
-impl Basket {
-    /// More lines than any till shows; keeps a hostile request small.
-    pub const LINES_MAX: usize = 100;
-    /// More of one service than anyone buys at once.
-    pub const QUANTITY_MAX: u32 = 1000;
-
-    /// # Errors
-    /// [`Malformed`], for the first line that is wrong.
-    pub fn new(lines: Vec<BasketLine>) -> Result<Basket, Malformed> {
-        if lines.is_empty() {
-            return Err(Malformed::NoLines);
-        }
-        if lines.len() > Self::LINES_MAX {
-            return Err(Malformed::TooManyLines);
-        }
-        for (number, line) in lines.iter().enumerate() {
-            if line.quantity < 1 || line.quantity > Self::QUANTITY_MAX {
-                return Err(Malformed::Quantity { line: number });
-            }
-            let earlier = lines.get(..number).unwrap_or_default();
-            if line.hold.is_some() && earlier.iter().any(|other| other.hold == line.hold) {
-                return Err(Malformed::HoldTwice { line: number });
-            }
-        }
-        Ok(Basket(lines))
-    }
-
-    /// The lines as they are hashed and signed.
-    pub fn records(&self) -> Vec<LineRecord> {
-        let record = |line: &BasketLine| LineRecord {
-            service: line.service.into_bytes(),
-            quantity: line.quantity,
-            hold: line.hold.map(|hold| hold.uuid().into_bytes()).unwrap_or_default(),
-        };
-        self.0.iter().map(record).collect()
-    }
-
-    /// The lines, as sent.
-    pub fn lines(&self) -> &[BasketLine] {
-        &self.0
-    }
 }
 
 /// A sale to decide.

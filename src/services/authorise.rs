@@ -35,7 +35,8 @@ use crate::domain::funding::{LineKind, Unplanned};
 use crate::domain::operation::{Booked, HoldEntry, Operation, OperationId, OperationKind};
 use crate::domain::refund::all_that_is_left;
 use crate::domain::request::{Problem, sale_hash};
-use crate::domain::sale::{Decided, Known, Payer, SaleItem, SaleRequest, State, Tap, decide};
+use crate::domain::sale::{Decided, Known, Payer, SaleItem, SaleRequest, State, decide};
+use crate::domain::tap::Tap;
 
 /// How the authoriser is set up.
 #[derive(Clone, Copy, Debug)]

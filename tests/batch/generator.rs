@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, Months, Utc};
 use pasje::domain::account::{OrganisationId, WalletId};
+use pasje::domain::basket::{Basket, BasketLine};
 use pasje::domain::draw::DrawRequest;
 use pasje::domain::exchange::{ExchangeBackRequest, ExchangeRequest};
 use pasje::domain::funding::{LineKind, PurseName};
@@ -15,8 +16,9 @@ use pasje::domain::money::{Amount, Unit};
 use pasje::domain::operation::OperationId;
 use pasje::domain::payout::{PayoutRequest, PayoutStep, PayoutStepRequest};
 use pasje::domain::refund::{Client, RefundRequest, VoidRequest};
-use pasje::domain::sale::{Basket, BasketLine, Payer, SaleMode, SaleRequest, Tap, Terminal};
+use pasje::domain::sale::{Payer, SaleMode, SaleRequest, Terminal};
 use pasje::domain::saving::{CloseRequest, Fate};
+use pasje::domain::tap::Tap;
 use pasje::domain::top_up::{Till, TopUpRequest, TopUpReversalRequest};
 use uuid::Uuid;
 

@@ -12,8 +12,9 @@ use pasje::domain::grant::GrantRequest;
 use pasje::domain::hold::{CaptureRequest, HoldRequest, ReleaseRequest};
 use pasje::domain::payout::{PayoutRequest, PayoutStepRequest};
 use pasje::domain::refund::{RefundRequest, VoidRequest};
-use pasje::domain::sale::{Payer, SaleRequest, Tap};
+use pasje::domain::sale::{Payer, SaleRequest};
 use pasje::domain::saving::CloseRequest;
+use pasje::domain::tap::Tap;
 use pasje::domain::top_up::{TopUpRequest, TopUpReversalRequest};
 use uuid::Uuid;
 

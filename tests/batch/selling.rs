@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, Utc};
+use pasje::domain::basket::BasketLine;
 use pasje::domain::funding::LineKind;
 use pasje::domain::hold::CaptureRequest;
 use pasje::domain::refund::{Client, RefundRequest, VoidRequest};
-use pasje::domain::sale::{BasketLine, Payer, SaleMode, SaleRequest, Tap};
+use pasje::domain::sale::{Payer, SaleMode, SaleRequest};
+use pasje::domain::tap::Tap;
 use uuid::Uuid;
 
 use crate::model::{Ask, Draft, GREATEST, Leg, Model, Sold, Step, Stop, WRONG_MAC};

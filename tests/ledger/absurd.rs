@@ -2,6 +2,7 @@
 
 use chrono::{Duration, Utc};
 use pasje::domain::account::{OrganisationId, WalletId};
+use pasje::domain::basket::Basket;
 use pasje::domain::funding::{LineKind, PurseName};
 use pasje::domain::grant::{Grant, GrantRequest};
 use pasje::domain::hold::{CaptureRequest, HoldRequest, ReleaseRequest};
@@ -10,7 +11,7 @@ use pasje::domain::operation::{IdError, OperationId, Outcome};
 use pasje::domain::payout::{PayoutRequest, PayoutStep, PayoutStepRequest};
 use pasje::domain::refund::{RefundRequest, VoidRequest};
 use pasje::domain::request::{Malformed, Problem};
-use pasje::domain::sale::{Basket, Payer, SaleMode, SaleRequest};
+use pasje::domain::sale::{Payer, SaleMode, SaleRequest};
 use pasje::domain::saving::{CloseRequest, Fate};
 use pasje::domain::top_up::{TopUpRequest, TopUpReversalRequest};
 use pasje::services::authorise::AuthoriseError;
@@ -26,7 +27,7 @@ fn baskets_that_cannot_be_are_refused_before_anything_else() {
     assert_eq!(Basket::new(vec![line(COFFEE, 1), line(COFFEE, 0)]), Err(Malformed::Quantity { line: 1 }));
     assert_eq!(Basket::new(vec![line(COFFEE, u32::MAX)]), Err(Malformed::Quantity { line: 0 }));
     let hold = Some(id());
-    let held = |quantity| pasje::domain::sale::BasketLine { service: COFFEE, quantity, hold };
+    let held = |quantity| pasje::domain::basket::BasketLine { service: COFFEE, quantity, hold };
     assert_eq!(Basket::new(vec![held(1), held(2)]), Err(Malformed::HoldTwice { line: 1 }));
     assert_eq!(OperationId::new(Uuid::new_v4()), Err(IdError::NotVersion7));
     assert_eq!(OperationId::new(Uuid::nil()), Err(IdError::NotVersion7));

@@ -1,6 +1,7 @@
 //! What each service books, on a real database: amounts, holds and who is asked twice.
 
 use chrono::{Duration, Utc};
+use pasje::domain::basket::BasketLine;
 use pasje::domain::funding::{LineKind, PurseName};
 use pasje::domain::grant::{Grant, GrantRequest};
 use pasje::domain::hold::{CaptureRequest, HoldRequest, ReleaseRequest};
@@ -8,7 +9,7 @@ use pasje::domain::money::{Amount, Unit};
 use pasje::domain::operation::{OperationId, Outcome};
 use pasje::domain::payout::{PayoutRequest, PayoutStep, PayoutStepRequest};
 use pasje::domain::refund::{Client as Payer, RefundRequest, VoidRequest};
-use pasje::domain::sale::{BasketLine, SaleMode};
+use pasje::domain::sale::SaleMode;
 use pasje::domain::top_up::{Till, TopUpReversalRequest};
 use pasje::domain::{draw::DrawRequest, exchange::ExchangeBackRequest, exchange::ExchangeRequest};
 use pasje::services::book::{Booking, book};
@@ -233,7 +234,7 @@ async fn a_tap_that_delivers_an_occurrence_uses_its_hold_and_is_not_paid_twice()
     assert_eq!(outcome(&restaurant, &held).await, Outcome::Booked);
     let mut tap = client.tap(&[(SHOWER, 1)]);
     let line = BasketLine { service: SHOWER, quantity: 1, hold: Some(held.id) };
-    tap.basket = pasje::domain::sale::Basket::new(vec![line]).unwrap();
+    tap.basket = pasje::domain::basket::Basket::new(vec![line]).unwrap();
     let answer = restaurant.sell(&tap).await.answer();
     assert_eq!((answer.legs[0].from, answer.legs[0].why, answer.legs[0].amount), ("budget", "planned", 1800));
     // What it did not use stays free.
@@ -357,7 +358,7 @@ async fn a_sale_cannot_spend_what_a_payout_holds() {
     assert_eq!(outcome(&restaurant, &payout).await, Outcome::Booked);
     let mut tap = client.tap(&[(WINE, 1)]);
     let line = BasketLine { service: WINE, quantity: 1, hold: Some(payout.id) };
-    tap.basket = pasje::domain::sale::Basket::new(vec![line]).unwrap();
+    tap.basket = pasje::domain::basket::Basket::new(vec![line]).unwrap();
     assert_eq!(restaurant.sell(&tap).await.operation.outcome, Outcome::InsufficientFunds);
     assert_eq!(restaurant.purses(client).await, [0, 0, 628, 628]);
     restaurant.verify().await;

@@ -13,7 +13,8 @@ use pasje::db::connect::{Database, establish};
 use pasje::db::migrate::migrate;
 use pasje::db::url::DatabaseUrl;
 use pasje::domain::money::Amount;
-use pasje::domain::sale::{Payer, Tap};
+use pasje::domain::sale::Payer;
+use pasje::domain::tap::Tap;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 

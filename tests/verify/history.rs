@@ -7,6 +7,7 @@ use chrono::{DateTime, Datelike, Duration, NaiveDate, Utc};
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use pasje::db::{buffers, cards, holds, ledger, month_phases, payouts, wallets};
 use pasje::domain::account::{Account, Kind, OrganisationId, WalletId};
+use pasje::domain::basket::{Basket, BasketLine};
 use pasje::domain::draw::Buffer;
 use pasje::domain::draw::DrawRequest;
 use pasje::domain::exchange::{ExchangeBackRequest, ExchangeRequest};
@@ -19,10 +20,9 @@ use pasje::domain::payout::{PayoutRequest, PayoutStatus, PayoutStep, PayoutStepR
 use pasje::domain::price_list::{Price, PriceList};
 use pasje::domain::refund::all_that_is_left;
 use pasje::domain::request::{Problem, sale_hash};
-use pasje::domain::sale::{
-    Basket, BasketLine, Payer, SaleItem, SaleMode, SaleRequest, State, Tap, Terminal, tombstone,
-};
+use pasje::domain::sale::{Payer, SaleItem, SaleMode, SaleRequest, State, Terminal, tombstone};
 use pasje::domain::saving::{CloseRequest, Fate};
+use pasje::domain::tap::Tap;
 use pasje::domain::top_up::{Till, TopUpRequest, TopUpReversalRequest};
 use pasje::domain::wallet::{Buyer, Wallet};
 use pasje::domain::{refund, sale};

@@ -7,11 +7,13 @@ use serde::{Deserialize, Deserializer};
 use uuid::Uuid;
 
 use crate::domain::account::{OrganisationId, WalletId};
+use crate::domain::basket::{Basket, BasketLine};
 use crate::domain::hex::from_hex;
 use crate::domain::money::Amount;
 use crate::domain::operation::{Answer, Booked, OperationId};
 use crate::domain::refund::{Client, RefundRequest, VoidRequest};
-use crate::domain::sale::{Basket, BasketLine, Payer, SaleMode, SaleRequest, Tap, Terminal};
+use crate::domain::sale::{Payer, SaleMode, SaleRequest, Terminal};
+use crate::domain::tap::Tap;
 use crate::http::Service;
 use crate::http::auth::{Asked, Sent};
 use crate::http::json::{object, objects};
