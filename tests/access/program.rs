@@ -39,6 +39,8 @@ pub fn pasje(data: &Path) -> Command {
     for variable in variables {
         command.env_remove(variable);
     }
+    // many services run at once here: each takes ports that are free
+    command.env("PASJE_LISTEN", "127.0.0.1:0").env("PASJE_METRICS", "127.0.0.1:0");
     command.arg("--data").arg(data).stdin(Stdio::null());
     command
 }

@@ -4,6 +4,8 @@
 //! the same bytes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod fleet;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -56,7 +58,13 @@ impl Drop for Running {
 
 fn pasje(data: &Path) -> Command {
     let mut command = Command::new(PASJE);
-    command.arg("--data").arg(data).env_remove("DATABASE_URL").env_remove("DATABASE_OWNER_URL");
+    command
+        .arg("--data")
+        .arg(data)
+        .env_remove("DATABASE_URL")
+        .env_remove("DATABASE_OWNER_URL")
+        .env("PASJE_LISTEN", "127.0.0.1:0")
+        .env("PASJE_METRICS", "127.0.0.1:0");
     command
 }
 
