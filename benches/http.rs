@@ -34,11 +34,14 @@ pub struct Arguments {
     /// pgbench's scale
     #[arg(long, default_value_t = 50)]
     pub scale: u32,
+    /// One fleet of so many terminals alone, without TPC-B
+    #[arg(long)]
+    pub only: Option<u32>,
 }
 
 impl Default for Arguments {
     fn default() -> Arguments {
-        Arguments { seconds: 10, turns: 3, clients: 20_000, scale: 50 }
+        Arguments { seconds: 10, turns: 3, clients: 20_000, scale: 50, only: None }
     }
 }
 
@@ -201,7 +204,9 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
     let mut server = Server::from_environment().await?;
     println!("machine: {}", cpu::machine());
     seed::seed(&mut server, arguments.clients).await?;
-    tpcb::initialise(&server, arguments.scale)?;
+    if arguments.only.is_none() {
+        tpcb::initialise(&server, arguments.scale)?;
+    }
     let folder = std::env::temp_dir().join(format!("pasje-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     let measured = measure(&server, &folder, arguments).await;
@@ -220,6 +225,13 @@ async fn measure(server: &Server, folder: &Path, arguments: Arguments) -> Result
         "{:<26}{:>10}{:>10}{:>10}{:>12}{:>12}{:>12}",
         "", "per s", "p50 ms", "p99 ms", "server us", "service us", "fleet us"
     );
+    if let Some(terminals) = arguments.only {
+        for number in 1..=arguments.turns {
+            let turn = turn(server, &service, folder, arguments, terminals, 0)?;
+            print_turn(&format!("{terminals} terminals {number}"), &turn);
+        }
+        return Ok(());
+    }
     let mut tpcb_rates = Vec::new();
     let mut rates: Vec<(u32, Vec<f64>)> = FLEETS.iter().map(|terminals| (*terminals, Vec::new())).collect();
     for number in 1..=arguments.turns {

@@ -244,8 +244,10 @@ impl Lane {
         let mut jobs = Vec::with_capacity(batch_max);
         let mut last = 0;
         while queue.recv_many(&mut jobs, batch_max).await > 0 {
-            if last >= GATHER_AFTER && jobs.len() < last {
-                tokio::time::sleep(GATHER_FOR).await;
+            let ga: usize = std::env::var("GA").ok().and_then(|v| v.parse().ok()).unwrap_or(8);
+            let gf: u64 = std::env::var("GF").ok().and_then(|v| v.parse().ok()).unwrap_or(1000);
+            if gf > 0 && last >= ga && jobs.len() < last {
+                tokio::time::sleep(Duration::from_micros(gf)).await;
                 while jobs.len() < batch_max
                     && let Ok(job) = queue.try_recv()
                 {
