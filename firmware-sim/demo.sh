@@ -89,7 +89,11 @@ step() {
     if [ -t 1 ]; then sleep 0.7; fi
 }
 
-as_told() { printf '%s  ✔ as told: %s%s\n' "$green" "$1" "$plain"; }
+as_told() {
+    printf '%s' "$green"
+    say '  ✔ as told: ' "$1"
+    printf '%s' "$plain"
+}
 
 # Once a step, however much of it is wrong.
 not_as_told() {
@@ -147,6 +151,7 @@ at_exit() {
         if [ $status -ne 0 ] && [ $status -le 128 ]; then
             printf 'The last lines of %s:\n' "$folder/service.log" >&2
             tail -n 10 "$folder/service.log" >&2
+            if "$is_once"; then echo "What the demo left is in $folder." >&2; fi
         elif "$is_once"; then
             rm -rf "$folder"
         fi
@@ -250,10 +255,12 @@ page() {
 # What the answers say: outcome and reason, then each leg with its purse, then what was left out. One answer a line.
 # Of a sale the purse is who pays, of a refund or a void who gets it back.
 ended() {
-    jq -r 'if .problem then "problem \(.status) \(.problem)" else
+    jq -r 'def amount: if .unit == "MIN" then .amount else
+            "\(.amount / 100 | floor).\(.amount % 100 + 100 | tostring | .[1:])" end;
+        if .problem then "problem \(.status) \(.problem)" else
         ([.outcome + (if .reason then " \(.reason)" else "" end)]
-         + [.operation as $what | .legs[]? | "\(.line) \(if $what == "sale" then .from else .to end) \(.amount) \(.unit)"]
-         + [.left_out[]? | "\(.line) left out: \(.reason)"]) | join(", ")
+         + [.operation as $what | .legs[]? | "line \(.line) \(if $what == "sale" then .from else .to end) \(amount) \(.unit)"]
+         + [.left_out[]? | "line \(.line) left out: \(.reason)"]) | join(", ")
         end' "$answer"
 }
 
@@ -281,7 +288,10 @@ at() {
 tap() {
     local terminal="$1" card="$2"
     shift 2
+    status=0
     at "$terminal" tap --card "$cards/$card.json" "$@"
+    # a decline is none: the answer made no sense, or there is none
+    if [ "$status" -ne 0 ]; then not_as_told "firmware-sim ended with $status"; fi
 }
 
 # The sale that was made last, of several answers the last one's.
@@ -289,11 +299,14 @@ sale_id() { jq -r .id "$answer" | tail -n 1; }
 
 card_id() { jq -r .card "$cards/$1.json"; }
 
-# A command of the office, as it is typed.
+# A command of the office, as it is typed in the demo's folder.
 office() {
-    printf '%s  $ pasje %s%s\n' "$quiet" "$*" "$plain"
+    local line
+    printf '%s' "$quiet"
+    say '  $ ' "pasje ${*//$folder\//}"
+    printf '%s' "$plain"
     "$pasje" --data "$folder/data" "$@" >"$folder/office.out" 2>&1 || status=$?
-    sed 's/^/    /' "$folder/office.out" | fold -s -w 80
+    while IFS= read -r line; do say '    ' "${line//$folder\//}"; done <"$folder/office.out"
 }
 
 # As the owner of the tables, which may do more than the service.
@@ -302,7 +315,7 @@ sql() { "$pasje" --data "$folder/data" database -- psql -X -q -A -t -v VERBOSITY
 # SQL that PostgreSQL must refuse in these words.
 refused() {
     local words="$1" statement="$2" said
-    sed "s/^/    /" <<<"$statement"
+    printf '    %s\n' "${statement//$'\n'/$'\n'    }"
     if said="$(sql "$statement" 2>&1)"; then
         not_as_told "PostgreSQL did it"
     elif [[ "$said" == *"$words"* ]]; then
@@ -352,24 +365,23 @@ sales_in_euros() {
     chapter "Who pays for what"
     step "Approved. Coffee is an extra and the meal is in mw. Appelbloesem's package: her budget pays. Wine is her own affair: own money."
     tap linde-kassa-1 01-appelbloesem Koffie "Warme maaltijd" "Glas wijn"
-    expect "approved, 0 budget 250 EUR, 1 budget 950 EUR, 2 credit 350 EUR"
+    expect "approved, line 0 budget 2.50 EUR, line 1 budget 9.50 EUR, line 2 credit 3.50 EUR"
 
     step "Approved in part. Dhr. Beukenoot has no own money: the wine is left out, the coffee is paid."
     tap linde-kassa-1 02-beukenoot Koffie "Glas wijn"
-    expect "approved_in_part, 0 budget 250 EUR, 1 left out: insufficient_funds"
+    expect "approved_in_part, line 0 budget 2.50 EUR, line 1 left out: insufficient_funds"
 
     step "All or nothing: the same, asked for as a whole, is declined. Nothing is paid."
     tap wilg-kassa-1 02-beukenoot --whole Koffie "Glas wijn"
-    expect "declined insufficient_funds, 1 left out: insufficient_funds"
+    expect "declined insufficient_funds, line 1 left out: insufficient_funds"
 
     step "Own money only. Mw. Esdoorn has no Wlz care: a meal and painting are paid by her."
     tap linde-dagbesteding 05-esdoorn "Warme maaltijd" Schilderen
-    expect "approved, 0 credit 950 EUR, 1 credit 1450 EUR"
+    expect "approved, line 0 credit 9.50 EUR, line 1 credit 14.50 EUR"
 
     step "The same sale sent twice, as where an answer got lost, is booked once: the second answer is the first, byte for byte."
-    status=0
     tap wilg-kassa-2 08-hazelaar --repeat Thee
-    expect "approved, 0 budget 225 EUR" "approved, 0 budget 225 EUR"
+    expect "approved, line 0 budget 2.25 EUR" "approved, line 0 budget 2.25 EUR"
     if [ "$status" -eq 0 ] && [ "$(sort -u "$answer" | wc -l)" -eq 1 ]; then
         as_told "the same bytes twice"
     else
@@ -381,38 +393,38 @@ points_and_minutes() {
     chapter "Points and minutes"
     step "Points. Mw. Citroenmelisse takes her family out: budget points pay (a point is € 0,50)."
     tap linde-dagbesteding 03-citroenmelisse Uitstapje=10 Appeltaart=3 "Soep van de dag=2"
-    expect "approved, 0 budget 44000 PNT, 1 budget 2250 PNT, 2 budget 1300 PNT"
+    expect "approved, line 0 budget 440.00 PNT, line 1 budget 22.50 PNT, line 2 budget 13.00 PNT"
 
     step "Two coffees: the last of the budget's points, then points that she bought herself."
     tap linde-kassa-2 03-citroenmelisse Koffie=2
-    expect "approved, 0 budget 450 PNT, 0 credit 550 PNT"
+    expect "approved, line 0 budget 4.50 PNT, line 0 credit 5.50 PNT"
 
     step "One of the two goes back: half of each, to the purse that paid it."
     at linde-kassa-2 refund --sale "$(sale_id)" --line 0=1
-    expect "booked, 0 budget 225 PNT, 0 credit 275 PNT"
+    expect "booked, line 0 budget 2.25 PNT, line 0 credit 2.75 PNT"
 
     step "The hairdresser: budget points, bought points, and for the share that is left own euros."
     tap linde-dagbesteding 03-citroenmelisse Kapper
-    expect "approved, 0 budget 225 PNT, 0 credit 1225 PNT, 0 credit 2025 EUR"
+    expect "approved, line 0 budget 2.25 PNT, line 0 credit 12.25 PNT, line 0 credit 20.25 EUR"
 
     step "Minutes. Painting is an hour of dhr. Duizendblad's budget, and no euro. Coffee is not in it: own money."
     tap linde-dagbesteding 04-duizendblad Schilderen Koffie
-    expect "approved, 0 budget 60 MIN, 1 credit 250 EUR"
+    expect "approved, line 0 budget 60 MIN, line 1 credit 2.50 EUR"
 }
 
 care_is_never_refused() {
     chapter "Care and meals of the package are never refused"
     step "Dhr. Fluitenkruid's wallet is empty. He is helped all the same: the organisation pays, and sees it."
     tap linde-dagbesteding 06-fluitenkruid "Hulp bij douchen"
-    expect "approved, 0 care_overrun 2475 EUR"
+    expect "approved, line 0 care_overrun 24.75 EUR"
 
     step "So is his meal, which is in his package. The tea is not, and is left out."
     tap linde-kassa-1 06-fluitenkruid "Broodmaaltijd" Thee
-    expect "approved_in_part, 0 included_overrun 575 EUR, 1 left out: insufficient_funds"
+    expect "approved_in_part, line 0 included_overrun 5.75 EUR, line 1 left out: insufficient_funds"
 
     step "No card at hand: staff register care by the client's name. The ledger says on whose word."
     at linde-dagbesteding tap --by-name 2 --staff "$staff" "Hulp bij douchen"
-    expect "approved, 0 reserve 2475 EUR"
+    expect "approved, line 0 reserve 24.75 EUR"
     sale="$(sale_id)"
     # 3 in docs/GLOSSARY.md
     if [ "$(sql "SELECT authority FROM ledger.operation WHERE id = '$sale'")" = 3 ]; then
@@ -423,26 +435,26 @@ care_is_never_refused() {
 
     step "Coffee by name is declined: anyone could say a name."
     at linde-kassa-1 tap --by-name 2 --staff "$staff" Koffie
-    expect "declined card_needed, 0 left out: card_needed"
+    expect "declined card_needed, line 0 left out: card_needed"
 }
 
 declined_for_the_client() {
     chapter "Declined: the client sees one sentence, staff see the reason"
     step "Not enough money for what nobody owes him: coffee, with an empty wallet."
     tap wilg-kassa-1 06-fluitenkruid Koffie
-    expect "declined insufficient_funds, 0 left out: insufficient_funds"
+    expect "declined insufficient_funds, line 0 left out: insufficient_funds"
 
     step "Not sold to her: care, to mw. Esdoorn, who has no Wlz care."
     tap linde-dagbesteding 05-esdoorn "Hulp bij douchen"
-    expect "declined service_unknown, 0 left out: service_unknown"
+    expect "declined service_unknown, line 0 left out: service_unknown"
 
     step "Above her own limit of € 10 a tap: mw. Goudsbloem at the hairdresser."
     tap linde-dagbesteding 07-goudsbloem Kapper
-    expect "declined over_limit, 0 left out: over_limit"
+    expect "declined over_limit, line 0 left out: over_limit"
 
     step "The till shows prices of months ago: they sell no coffee. The till reads the new ones."
     tap linde-kassa-2 01-appelbloesem --price-list 1 Koffie
-    expect "declined price_list_out_of_date, 0 left out: price_list_out_of_date"
+    expect "declined price_list_out_of_date, line 0 left out: price_list_out_of_date"
 
     step "An expired card."
     tap linde-kassa-1 09-iepenblad Koffie
@@ -469,11 +481,11 @@ declined_for_the_tap() {
 
     step "A tap is kept and sent again as another sale: it pays once."
     tap wilg-kassa-2 08-hazelaar --replay-tap Koffie
-    expect "approved, 0 budget 250 EUR" "declined counter_used"
+    expect "approved, line 0 budget 2.50 EUR" "declined counter_used"
 
     step "A tap is held back and sent after a later one: too late."
     tap wilg-kassa-2 08-hazelaar --late-tap Koffie
-    expect "approved, 0 budget 250 EUR" "declined counter_too_old"
+    expect "approved, line 0 budget 2.50 EUR" "declined counter_too_old"
 
     step "The card signed for a cent less than it costs."
     tap wilg-kassa-2 08-hazelaar --sign-less Koffie
@@ -488,12 +500,12 @@ given_back() {
     chapter "Undone, and whose business it is"
     step "Mw. Appelbloesem takes two coffees and a wine: budget and own money."
     tap linde-kassa-1 01-appelbloesem Koffie=2 "Glas wijn"
-    expect "approved, 0 budget 500 EUR, 1 credit 350 EUR"
+    expect "approved, line 0 budget 5.00 EUR, line 1 credit 3.50 EUR"
     sale="$(sale_id)"
 
     step "One coffee goes back, to the budget, which paid it."
     at linde-kassa-1 refund --sale "$sale" --line 0=1
-    expect "booked, 0 budget 250 EUR"
+    expect "booked, line 0 budget 2.50 EUR"
 
     step "Three more cannot: no more goes back than was sold."
     at linde-kassa-1 refund --sale "$sale" --line 0=3
@@ -505,10 +517,11 @@ given_back() {
 
     step "The till itself does: what is left of the sale goes back to the purses that paid."
     at linde-kassa-1 void --sale "$sale" --card-id "$(card_id 01-appelbloesem)"
-    expect "booked, 0 budget 250 EUR, 1 credit 350 EUR"
+    expect "booked, line 0 budget 2.50 EUR, line 1 credit 3.50 EUR"
 
     step "A till of the other location asks how that sale ended: it learns nothing."
-    at wilg-kassa-1 ask --sale "$sale" 2>&1 | fold -s -w 80
+    at wilg-kassa-1 ask --sale "$sale" 2>"$folder/ask.out"
+    say '  ' "$(cat "$folder/ask.out")"
     expect "problem 404 sale-unknown"
 }
 
@@ -518,7 +531,7 @@ lost_card() {
     old="$(card_id 07-goudsbloem)"
     step "Mw. Goudsbloem pays her coffee."
     tap linde-kassa-1 07-goudsbloem Koffie
-    expect "approved, 0 budget 250 EUR"
+    expect "approved, line 0 budget 2.50 EUR"
 
     step "She loses the card. The office blocks it, and whoever finds it buys nothing."
     office card block "$old"
@@ -536,7 +549,7 @@ lost_card() {
     step "She gets a new card, which pays from the same wallet."
     office card replace "$old" --out "$cards/07-goudsbloem-nieuw.json"
     tap linde-kassa-1 07-goudsbloem-nieuw Koffie
-    expect "approved, 0 budget 250 EUR"
+    expect "approved, line 0 budget 2.50 EUR"
 
     step "The old one turns up. It pays no more, and cannot be unblocked."
     tap linde-kassa-1 07-goudsbloem Koffie

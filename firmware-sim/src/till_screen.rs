@@ -20,7 +20,7 @@ const AMOUNT_WIDTH: usize = 12;
 const LIVE_WIDTH: usize = 80;
 const LIVE_TILL_WIDTH: usize = 20;
 const LIVE_CLIENT_WIDTH: usize = 18;
-const LIVE_PAID_WIDTH: usize = 12;
+const LIVE_PAID_WIDTH: usize = 10;
 
 /// The client's sentence, whatever the reason.
 const NOT_WITH_THIS_CARD: (&str, &str) = ("Dit kan nu niet met uw pasje", "This is not possible with your card now");
@@ -244,7 +244,7 @@ impl Screen {
         };
         let paid = match shown.answer.outcome {
             Outcome::Declined => String::new(),
-            _ => format!("{:<LIVE_PAID_WIDTH$}", self.total(shown.answer.legs.iter())),
+            _ => format!("{:<LIVE_PAID_WIDTH$}  ", self.total(shown.answer.legs.iter())),
         };
         let who = format!("{}{}", left(shown.terminal, LIVE_TILL_WIDTH), left(shown.client, LIVE_CLIENT_WIDTH));
         let ended = format!("{shape} {paid}");

@@ -213,8 +213,7 @@ impl Selling {
         } else {
             ("EEN ANDER ANTWOORD", "ANOTHER ANSWER")
         };
-        let words = self.language.pick(words.0, words.1);
-        let rest = format!(": {words} ({} bytes)", again.bytes.len());
+        let rest = format!(": {}", self.language.pick(words.0, words.1));
         self.title(("Dezelfde verkoop, nog eens gestuurd", "The same sale, sent again"), &rest);
         Ok(())
     }

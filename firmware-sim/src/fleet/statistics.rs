@@ -245,7 +245,7 @@ impl Report {
         for (reason, number) in &self.declined {
             row(&format!("  {reason}"), format!("{number}: {}", phrases::reason(reason, language)));
         }
-        row(says("niet bekend hoe het afliep", "unknown"), self.unknown.to_string());
+        row(says("afloop onbekend", "unknown"), self.unknown.to_string());
         row(says("niet geboekt", "not booked"), self.not_booked.to_string());
         row(says("geweigerde verzoeken", "problems"), self.problems.values().sum::<u64>().to_string());
         for (slug, number) in &self.problems {
@@ -253,13 +253,15 @@ impl Report {
         }
         row(says("onzinnige antwoorden", "nonsense"), self.nonsense.to_string());
         for (error, number) in &self.cards_refused {
-            row(says("pasjes die niet tekenden", "cards that did not sign"), format!("{number}: {error}"));
+            row(says("pasjes zonder antwoord", "cards that did not sign"), format!("{number}: {error}"));
         }
         row(says("te laat voor een tik", "due and not taken"), self.missed.to_string());
         row(says("opnieuw verbonden", "connected again"), self.reconnects.to_string());
         row(says("opnieuw gevraagd", "asked again"), self.asked_again.to_string());
+        let answered = self.approved + self.approved_in_part + self.declined.values().sum::<u64>();
+        let tenths = answered * 10_000 / self.milliseconds.max(1);
         let rate = says("antwoorden per seconde in", "answers a second in");
-        row(says("tempo", "rate"), format!("{} {rate} {} ms", self.taps_per_second, self.milliseconds));
+        row(says("tempo", "rate"), format!("{}.{} {rate} {} ms", tenths / 10, tenths % 10, self.milliseconds));
         let Latency { p50, p90, p99, max } = self.latency_us;
         let latency = format!("p50 {}, p90 {}, p99 {}, max {}", ms(p50), ms(p90), ms(p99), ms(max));
         row(says("wachttijd", "latency"), latency);
@@ -269,7 +271,7 @@ impl Report {
         for example in &self.examples {
             row(says("bijvoorbeeld", "for example"), example.clone());
         }
-        rows.iter().map(|(name, value)| format!("{name:<26} {value}\n")).collect()
+        rows.iter().map(|(name, value)| format!("{name:<24} {value}\n")).collect()
     }
 }
 
