@@ -80,6 +80,10 @@ say() {
 
 # What comes next, and who needs time to read it gets it.
 step() {
+    if ! is_service "$service_pid"; then
+        echo "./dev: the service is gone" >&2
+        exit 1
+    fi
     steps=$((steps + 1))
     printf '\n%s' "$bold"
     say "$(printf '%2d. ' "$steps")" "$1"
@@ -152,10 +156,10 @@ at_exit() {
             printf 'The last lines of %s:\n' "$folder/service.log" >&2
             tail -n 10 "$folder/service.log" >&2
             if "$is_once"; then echo "What the demo left is in $folder." >&2; fi
-        elif "$is_once"; then
-            rm -rf "$folder"
+            exit "$status"
         fi
     fi
+    if "$is_once" && [ -n "$folder" ]; then rm -rf "$folder"; fi
     exit "$status"
 }
 
@@ -281,7 +285,7 @@ at() {
     local terminal="$1" command="$2"
     shift 2
     : >"$answer"
-    "$simulator" "$command" --terminal "$terminals/$terminal.json" --answer-to "$answer" "$@" || status=$?
+    "$simulator" "$command" --terminal "$terminals/$terminal.json" --answer-to "$answer" --patience 10 "$@" || status=$?
 }
 
 # A card is tapped: `tap linde-kassa-1 01-appelbloesem ITEMS AND OPTIONS`.
@@ -539,7 +543,7 @@ lost_card() {
     expect "declined card_blocked"
 
     step "Every till learns that it is blocked."
-    "$simulator" hotlist --terminal "$terminals/wilg-kassa-1.json" | tee "$folder/hotlist.out"
+    "$simulator" hotlist --terminal "$terminals/wilg-kassa-1.json" | tee "$folder/hotlist.out" || true
     if grep -q "^geblokkeerd  $old\$" "$folder/hotlist.out"; then
         as_told "$old is on the list"
     else
@@ -562,7 +566,7 @@ lost_card() {
 own_money_never_pays_for_care() {
     chapter "Own money never pays for care: not even by SQL"
     local before after statement
-    before="$(ledger)"
+    before="$(ledger)" || before=""
     step "The owner of the tables, past every program, books € 24,75 of care on mw. Appelbloesem's own money. It looks like a sale; the constraint transfer_flow refuses it."
     IFS= read -r -d '' statement <<'SQL' || true
 INSERT INTO ledger.transfer (id, leg, line, flow, why, debit, credit,
@@ -585,7 +589,7 @@ WHERE debit = ledger.account(1, 1, 1, 4);"
         "DELETE FROM ledger.transfer WHERE debit = ledger.account(1, 1, 1, 4);"
 
     step "The ledger is what it was."
-    after="$(ledger)"
+    after="$(ledger)" || after=""
     if [ -n "$before" ] && [ "$before" = "$after" ]; then
         as_told "${before%|*} transfers before and after, of the same sum"
     else
