@@ -495,6 +495,10 @@ declined_for_the_tap() {
     tap wilg-kassa-2 08-hazelaar --sign-less Koffie
     expect "declined amount_exceeded"
 
+    step "Of a sale that was declined nothing goes back."
+    at wilg-kassa-2 refund --sale "$(sale_id)" --line 0
+    expect "declined not_approved"
+
     step "The till voids a sale whose answer stayed away. When the sale comes after all, it books nothing."
     tap linde-kassa-1 01-appelbloesem --void-first Koffie
     expect "cancelled_beforehand" "declined cancelled"
@@ -522,6 +526,10 @@ given_back() {
     step "The till itself does: what is left of the sale goes back to the purses that paid."
     at linde-kassa-1 void --sale "$sale" --card-id "$(card_id 01-appelbloesem)"
     expect "booked, line 0 budget 2.50 EUR, line 1 credit 3.50 EUR"
+
+    step "Once: a second void finds nothing left."
+    at linde-kassa-1 void --sale "$sale" --card-id "$(card_id 01-appelbloesem)"
+    expect "declined nothing_left"
 
     step "A till of the other location asks how that sale ended: it learns nothing."
     at wilg-kassa-1 ask --sale "$sale" 2>"$folder/ask.out"

@@ -139,8 +139,8 @@ impl Opened {
 }
 
 impl TerminalArguments {
-    /// Opens the file and keeps sequence numbers for `taps` taps. The file of answers is emptied: an answer of another time
-    /// is never taken for one of this.
+    /// Opens the file and keeps sequence numbers for `taps` taps. The file of answers is emptied: an answer of another
+    /// time is never taken for one of this.
     fn open(&self, taps: u64, answers: Option<&AnswerArguments>) -> Result<Opened, Failure> {
         let answers = Answers(match answers.and_then(|answers| answers.answer_to.as_deref()) {
             Some(path) => {
