@@ -1,16 +1,18 @@
 //! Commands: what was typed becomes calls of the library, and the result words and a status.
 
-use std::io::IsTerminal as _;
+use std::fs::File;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use firmware_sim::answer::Problem;
 use firmware_sim::client::Client;
 use firmware_sim::files::TerminalOnFile;
 use firmware_sim::give_up::{GiveUp, give_up};
 use firmware_sim::phrases::Language;
-use firmware_sim::settling::{Ended, Settled};
+use firmware_sim::settling::{Answered, Attempt, Ended, Settled};
 use firmware_sim::terminal::Terminal;
 use firmware_sim::till_screen::Screen;
 use uuid::Uuid;
@@ -86,17 +88,67 @@ struct TerminalArguments {
     language: LanguageCode,
 }
 
+/// Where answers go for a program to read.
+#[derive(Debug, Args)]
+struct AnswerArguments {
+    /// Writes each answer into this file too, as it came, one a line
+    #[arg(long, value_name = "FILE")]
+    answer_to: Option<PathBuf>,
+}
+
+/// The file of answers, if one was named.
+struct Answers(Option<File>);
+
+impl Answers {
+    fn keep(&mut self, answer: &[u8]) -> Result<(), Failure> {
+        if let Some(file) = &mut self.0 {
+            file.write_all(&[answer, b"\n"].concat())?;
+        }
+        Ok(())
+    }
+
+    /// A request that was refused has no answer; its name stands there instead.
+    fn keep_problem(&mut self, problem: &Problem) -> Result<(), Failure> {
+        self.keep(serde_json::json!({ "problem": problem.slug, "status": problem.status }).to_string().as_bytes())
+    }
+}
+
 /// A terminal that is this program's until it ends.
 struct Opened {
     file: TerminalOnFile,
     terminal: Terminal,
     screen: Screen,
     give_up: GiveUp,
+    answers: Answers,
+}
+
+impl Opened {
+    /// Sends what was written, until there is an answer.
+    async fn settle(&mut self, attempt: &Attempt) -> Result<Answered, Failure> {
+        let settled = self.terminal.settle(attempt, &mut self.give_up).await;
+        match &settled.ended {
+            Ended::Answered(answered) => self.answers.keep(&answered.bytes)?,
+            Ended::Problem(problem) => self.answers.keep_problem(problem)?,
+            Ended::NotBooked(_) | Ended::Unknown(_) => {}
+        }
+        if settled.asked_again > 0 {
+            eprintln!("firmware-sim: it was asked {} times more how this ended", settled.asked_again);
+        }
+        answered(settled, attempt.asked.operation, attempt.asked.id)
+    }
 }
 
 impl TerminalArguments {
-    /// Opens the file and keeps sequence numbers for `taps` taps.
-    fn open(&self, taps: u64) -> Result<Opened, Failure> {
+    /// Opens the file and keeps sequence numbers for `taps` taps. The file of answers is emptied: an answer of another
+    /// time is never taken for one of this.
+    fn open(&self, taps: u64, answers: Option<&AnswerArguments>) -> Result<Opened, Failure> {
+        let answers = Answers(match answers.and_then(|answers| answers.answer_to.as_deref()) {
+            Some(path) => {
+                let said = |error| format!("{} cannot be written: {error}", path.display());
+                Some(File::create(path).map_err(said)?)
+            }
+            None => None,
+        });
         let mut file = TerminalOnFile::open(&self.terminal)?;
         let sequence = if taps == 0 { file.document.sequence } else { file.take_sequence(taps)? };
         let document = &file.document;
@@ -104,7 +156,7 @@ impl TerminalArguments {
         let timeout = Duration::from_millis(self.timeout_ms);
         let client = Client::new(service, document.terminal, document.key.0.expose(), timeout)?;
         let terminal = Terminal::new(document.terminal, document.location, sequence, client);
-        Ok(Opened { terminal, screen: self.screen(), give_up: self.give_up(), file })
+        Ok(Opened { terminal, screen: self.screen(), give_up: self.give_up(), file, answers })
     }
 
     fn screen(&self) -> Screen {
@@ -149,7 +201,7 @@ fn parse_quantity(text: &str) -> Result<(String, u32), String> {
 }
 
 /// The answer's bytes, or a failure that says plainly what is known.
-fn answered(settled: Settled, what: &str, id: Uuid) -> Result<firmware_sim::settling::Answered, Failure> {
+fn answered(settled: Settled, what: &str, id: Uuid) -> Result<Answered, Failure> {
     match settled.ended {
         Ended::Answered(answered) => Ok(answered),
         Ended::Problem(problem) => Err(format!("the service refuses this {what}; nothing was booked: {problem}").into()),

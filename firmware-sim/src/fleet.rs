@@ -77,6 +77,8 @@ pub struct Plan {
     pub seed: u64,
     /// Instead of random baskets.
     pub basket: Vec<(String, u32)>,
+    /// What random baskets are made of; of all that has a price, if empty.
+    pub menu: Vec<String>,
     /// Whether every sale is asked for again at the end.
     pub check: bool,
     /// Instead of the address in the terminals' files.
@@ -165,6 +167,7 @@ pub async fn run(
         stop: stop.clone(),
         give_up,
         basket: plan.basket.clone().into(),
+        menu: plan.menu.clone().into(),
         remembers: plan.check.then(|| REMEMBERED_MAX / plan.terminals.max(1)),
         answered: Arc::default(),
         screen: plan.live,
@@ -228,6 +231,7 @@ fn tills(folder: &FleetFolder, plan: &Plan, shared: &Shared) -> Result<Vec<Till>
             remembered: Vec::new(),
             sequence_reserved: 0,
             fixed: Vec::new(),
+            menu: Vec::new(),
             shared: shared.clone(),
         });
     }

@@ -82,6 +82,7 @@ const REASONS: &[Phrase] = &[
     ),
     ("counter_used", "deze tik is al gebruikt", "this tap was used before"),
     ("counter_too_old", "deze tik is ouder dan een latere tik", "this tap is older than a later one"),
+    ("amount_exceeded", "dit kost meer dan waarvoor getikt is", "this costs more than the card was tapped for"),
     ("service_unknown", "dit wordt hier niet verkocht aan deze cliënt", "this is not sold here to this client"),
     ("price_list_out_of_date", "de prijzen op de kassa zijn te oud", "the till's prices are too old"),
     ("card_needed", "hiervoor is het pasje nodig", "this needs the card"),
@@ -223,7 +224,7 @@ mod tests {
         lacks_none(
             REASONS,
             "already_booked cancelled superseded card_unknown card_blocked card_expired wallet_closed card_mac_wrong
-             counter_used counter_too_old service_unknown price_list_out_of_date card_needed over_limit
+             counter_used counter_too_old amount_exceeded service_unknown price_list_out_of_date card_needed over_limit
              insufficient_funds not_approved more_than_sold other_terminal other_day nothing_left more_than_topped_up
              more_than_bought hold_not_open hold_expired hold_not_expired already_granted payout_not_open same_person
              payout_not_approved",

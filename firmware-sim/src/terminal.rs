@@ -72,6 +72,8 @@ pub struct Order {
     pub lines: Vec<SaleLine>,
     /// Another version of the prices than the terminal knows: to see it refused.
     pub claimed_price_list: Option<u32>,
+    /// Has the card sign a cent less than the lines may cost: to see it refused.
+    pub signs_less: bool,
 }
 
 /// A terminal.
@@ -188,7 +190,7 @@ impl Terminal {
     /// [`TapError`].
     pub fn tap(&mut self, card: &mut dyn CardReader, order: &Order) -> Result<CardTap, TapError> {
         let assortment = self.assortment.as_ref().ok_or(TapError::NoPrices)?;
-        let amount_cents = assortment.greatest_cents(&order.lines)?;
+        let amount_cents = assortment.greatest_cents(&order.lines)?.saturating_sub(order.signs_less.into());
         let price_list = order.claimed_price_list.unwrap_or(assortment.price_list.version);
         self.records.clear();
         self.records.extend(order.lines.iter().map(|line| LineRecord {

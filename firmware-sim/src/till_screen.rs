@@ -17,6 +17,11 @@ const WIDTH: usize = 72;
 const PURSE_WIDTH: usize = 28;
 const AMOUNT_WIDTH: usize = 12;
 
+const LIVE_WIDTH: usize = 80;
+const LIVE_TILL_WIDTH: usize = 20;
+const LIVE_CLIENT_WIDTH: usize = 18;
+const LIVE_PAID_WIDTH: usize = 10;
+
 /// The client's sentence, whatever the reason.
 const NOT_WITH_THIS_CARD: (&str, &str) = ("Dit kan nu niet met uw pasje", "This is not possible with your card now");
 
@@ -218,23 +223,33 @@ impl Screen {
     }
 
     /// One line of a sale as it happens.
-    pub fn live(self, time: &str, shown: &Shown<'_>) -> String {
-        let names = shown.lines.iter().map(|line| {
-            let name = self.name_of(shown.assortment, line.service);
-            if line.quantity == 1 { name } else { format!("{} × {name}", line.quantity) }
-        });
-        let what = names.collect::<Vec<_>>().join(", ");
-        let paid = self.total(shown.answer.legs.iter());
-        let (tone, outcome) = match shown.answer.outcome {
-            Outcome::Approved => (Tone::Good, format!("✔ {} {paid}", self.says("betaald", "paid"))),
-            Outcome::ApprovedInPart => (Tone::Partly, format!("◐ {} {paid}", self.says("voor een deel", "in part"))),
+    pub fn live(self, shown: &Shown<'_>) -> String {
+        let names = |left_out: bool| {
+            let is_left = |number: usize| shown.answer.left_out.iter().any(|left| left.line == number);
+            let lines = shown.lines.iter().enumerate().filter(|(number, _)| is_left(*number) == left_out);
+            let names = lines.map(|(_, line)| {
+                let name = self.name_of(shown.assortment, line.service);
+                if line.quantity == 1 { name } else { format!("{} × {name}", line.quantity) }
+            });
+            names.collect::<Vec<_>>().join(", ")
+        };
+        let not = self.says("niet", "not");
+        let (tone, shape, what) = match shown.answer.outcome {
+            Outcome::Approved => (Tone::Good, "✔", names(false)),
+            Outcome::ApprovedInPart => (Tone::Partly, "◐", format!("{} ({not}: {})", names(false), names(true))),
             _ => {
                 let reason = phrases::reason(shown.answer.reason.unwrap_or_default(), self.language);
-                (Tone::Not, format!("○ {}: {reason}", self.says("niet", "not")))
+                (Tone::Not, "○", format!("{not}: {reason}"))
             }
         };
-        let who = format!("{}{}", left(shown.terminal, 16), left(shown.client, 17));
-        format!("{time}  {who}{}  {}", left(&what, 19), self.toned(tone, &outcome))
+        let paid = match shown.answer.outcome {
+            Outcome::Declined => String::new(),
+            _ => format!("{:<LIVE_PAID_WIDTH$}  ", self.total(shown.answer.legs.iter())),
+        };
+        let who = format!("{}{}", left(shown.terminal, LIVE_TILL_WIDTH), left(shown.client, LIVE_CLIENT_WIDTH));
+        let ended = format!("{shape} {paid}");
+        let what = shortened(&what, LIVE_WIDTH.saturating_sub(length(&who) + length(&ended)));
+        format!("{who}{}{what}", self.toned(tone, &ended))
     }
 }
 
@@ -342,6 +357,23 @@ mod tests {
             }
         }
         assert!(shown(IN_PART, Screen { has_colour: true, ..Screen::default() }).contains("VOOR EEN DEEL BETAALD"));
+    }
+
+    #[test]
+    fn a_live_line_fits_80_columns_and_says_what_was_not_sold() {
+        for (rest, part) in [
+            (IN_PART, "2 × Koffie (niet: 2 ×"),
+            (r#""outcome":"declined","reason":"card_unknown""#, "○ niet: dit pasje of deze naam"),
+        ] {
+            let text = format!(r#"{{"id":"{}","operation":"sale",{rest}}}"#, Uuid::nil());
+            let answer = Answer::read(text.as_bytes()).unwrap();
+            let lines = [1, 3].map(|tag| SaleLine { service: service(tag), quantity: 2, hold: None });
+            let assortment = assortment();
+            let (terminal, client) = ("Restaurant De Linde, kassa 12", "dhr. Ooievaarsbek");
+            let shown = Shown { terminal, client, lines: &lines, assortment: Some(&assortment), answer: &answer };
+            let line = Screen::default().live(&shown);
+            assert!(length(&line) <= LIVE_WIDTH && line.contains(client) && line.contains(part), "{line}");
+        }
     }
 
     #[test]

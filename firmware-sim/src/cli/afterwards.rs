@@ -6,9 +6,10 @@ use clap::Args;
 use firmware_sim::answer::Answer;
 use firmware_sim::request::{Client, RefundLine};
 use firmware_sim::settling::Attempt;
+use firmware_sim::terminal::ReadError;
 use uuid::Uuid;
 
-use super::{Failure, Opened, TerminalArguments, answered};
+use super::{AnswerArguments, Failure, Opened, TerminalArguments};
 
 /// Gives back lines of a sale, or parts of them.
 ///
@@ -17,6 +18,8 @@ use super::{Failure, Opened, TerminalArguments, answered};
 pub(super) struct RefundArguments {
     #[command(flatten)]
     terminal: TerminalArguments,
+    #[command(flatten)]
+    answers: AnswerArguments,
     /// The sale's id
     #[arg(long, value_name = "ID")]
     sale: Uuid,
@@ -35,6 +38,8 @@ pub(super) struct RefundArguments {
 pub(super) struct VoidArguments {
     #[command(flatten)]
     terminal: TerminalArguments,
+    #[command(flatten)]
+    answers: AnswerArguments,
     /// The sale's id
     #[arg(long, value_name = "ID")]
     sale: Uuid,
@@ -56,6 +61,8 @@ pub(super) struct VoidArguments {
 pub(super) struct AskArguments {
     #[command(flatten)]
     terminal: TerminalArguments,
+    #[command(flatten)]
+    answers: AnswerArguments,
     /// The sale's id
     #[arg(long, value_name = "ID")]
     sale: Uuid,
@@ -71,7 +78,7 @@ fn parse_line(text: &str) -> Result<RefundLine, String> {
 }
 
 pub(super) async fn refund(arguments: RefundArguments) -> Result<ExitCode, Failure> {
-    let mut opened = arguments.terminal.open(0)?;
+    let mut opened = arguments.terminal.open(0, Some(&arguments.answers))?;
     let attempt = opened.terminal.refund(arguments.sale, arguments.staff, &arguments.lines)?;
     give_back(&mut opened, &attempt).await
 }
@@ -82,14 +89,13 @@ pub(super) async fn void(arguments: VoidArguments) -> Result<ExitCode, Failure> 
         (None, Some(wallet)) => Client::Wallet(wallet),
         (None, None) => return Err("neither --card-id nor --wallet".into()),
     };
-    let mut opened = arguments.terminal.open(0)?;
+    let mut opened = arguments.terminal.open(0, Some(&arguments.answers))?;
     let attempt = opened.terminal.void(arguments.sale, arguments.staff, client)?;
     give_back(&mut opened, &attempt).await
 }
 
 async fn give_back(opened: &mut Opened, attempt: &Attempt) -> Result<ExitCode, Failure> {
-    let settled = opened.terminal.settle(attempt, &mut opened.give_up).await;
-    let ended = answered(settled, attempt.asked.operation, attempt.asked.id)?;
+    let ended = opened.settle(attempt).await?;
     let answer = Answer::read(&ended.bytes)?;
     print!("{}", opened.screen.given_back(&opened.file.document.name, &answer));
     match ended.nonsense {
@@ -99,8 +105,17 @@ async fn give_back(opened: &mut Opened, attempt: &Attempt) -> Result<ExitCode, F
 }
 
 pub(super) async fn ask(arguments: AskArguments) -> Result<ExitCode, Failure> {
-    let mut opened = arguments.terminal.open(0)?;
-    let bytes = opened.terminal.ask(arguments.sale).await?;
+    let mut opened = arguments.terminal.open(0, Some(&arguments.answers))?;
+    let bytes = match opened.terminal.ask(arguments.sale).await {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            if let ReadError::Problem(problem) = &error {
+                opened.answers.keep_problem(problem)?;
+            }
+            return Err(error.into());
+        }
+    };
+    opened.answers.keep(&bytes)?;
     // as it came: whoever compares two answers needs every byte
     println!("{}", String::from_utf8_lossy(&bytes));
     Ok(ExitCode::SUCCESS)

@@ -50,6 +50,9 @@ pub(super) struct FleetArguments {
     /// Always this basket: names with quantities, separated by commas
     #[arg(long, value_name = "ITEM[=QUANTITY],..", value_delimiter = ',', value_parser = parse_quantity)]
     basket: Vec<(String, u32)>,
+    /// Makes random baskets of these alone: names, separated by commas
+    #[arg(long, value_name = "ITEM,..", value_delimiter = ',', conflicts_with = "basket")]
+    menu: Vec<String>,
     /// At the end asks for every sale again: it must be there, with the same bytes
     #[arg(long)]
     check: bool,
@@ -135,6 +138,7 @@ pub(super) async fn run(arguments: FleetArguments) -> Result<ExitCode, Failure> 
         timeout: Duration::from_millis(arguments.timeout_ms),
         seed: arguments.seed,
         basket: arguments.basket,
+        menu: arguments.menu,
         check: arguments.check,
         service: arguments.service,
         live: arguments.live.then_some(Screen { language: arguments.language.into(), has_colour }),
@@ -147,7 +151,7 @@ pub(super) async fn run(arguments: FleetArguments) -> Result<ExitCode, Failure> 
     if arguments.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
-        print!("{}", report.to_text());
+        print!("{}", report.to_text(arguments.language.into()));
     }
     Ok(if report.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

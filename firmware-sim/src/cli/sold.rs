@@ -29,14 +29,14 @@ pub(super) struct HotlistArguments {
 }
 
 pub(super) async fn catalogue(arguments: CatalogueArguments) -> Result<ExitCode, Failure> {
-    let mut opened = arguments.terminal.open(0)?;
+    let mut opened = arguments.terminal.open(0, None)?;
     let screen = opened.screen;
     print!("{}", screen.catalogue(opened.terminal.refresh().await?));
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) async fn hotlist(arguments: HotlistArguments) -> Result<ExitCode, Failure> {
-    let mut opened = arguments.terminal.open(0)?;
+    let mut opened = arguments.terminal.open(0, None)?;
     let language: Language = arguments.terminal.language.into();
     let hotlist = opened.terminal.hotlist(arguments.since).await?;
     println!("{} {}", language.pick("versie", "version"), hotlist.version);

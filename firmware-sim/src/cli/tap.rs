@@ -8,13 +8,13 @@ use firmware_sim::answer::Answer;
 use firmware_sim::files::CardOnFile;
 use firmware_sim::phrases::Language;
 use firmware_sim::price_list::{Assortment, NotFound};
-use firmware_sim::request::{Mode, Payer, SaleLine};
+use firmware_sim::request::{self, Mode, Payer, SaleLine};
 use firmware_sim::settling::{Answered, Attempt};
 use firmware_sim::terminal::{Order, TapError, complete};
 use firmware_sim::till_screen::Shown;
 use uuid::Uuid;
 
-use super::{Failure, Opened, TerminalArguments, answered, parse_quantity};
+use super::{AnswerArguments, Failure, Opened, TerminalArguments, parse_quantity};
 
 /// Sells something: a card is tapped, or staff name the client.
 ///
@@ -23,6 +23,8 @@ use super::{Failure, Opened, TerminalArguments, answered, parse_quantity};
 pub(super) struct TapArguments {
     #[command(flatten)]
     terminal: TerminalArguments,
+    #[command(flatten)]
+    answers: AnswerArguments,
     /// The card's file, as the service made it
     #[arg(long, value_name = "FILE", required_unless_present = "by_name", conflicts_with = "by_name")]
     card: Option<PathBuf>,
@@ -50,6 +52,15 @@ pub(super) struct TapArguments {
     /// Misbehaves: sends the card's tap once more, as another sale
     #[arg(long, requires = "card")]
     replay_tap: bool,
+    /// Misbehaves: has the card sign a cent less than the lines cost
+    #[arg(long, requires = "card")]
+    sign_less: bool,
+    /// Misbehaves: the card is tapped twice, and the first tap is sent after the second
+    #[arg(long, requires = "card", conflicts_with_all = ["replay_tap", "repeat", "void_first"])]
+    late_tap: bool,
+    /// Voids the sale before it is sent, as where its answer stayed away and the client left
+    #[arg(long)]
+    void_first: bool,
     /// What is bought: a name in Dutch or English, its beginning, or an id; with =QUANTITY if more than one
     #[arg(value_name = "ITEM[=QUANTITY]", required = true, value_parser = parse_quantity)]
     items: Vec<(String, u32)>,
@@ -66,99 +77,146 @@ impl Out {
     }
 }
 
+/// A sale being made.
+struct Selling {
+    out: Out,
+    language: Language,
+    opened: Opened,
+    card: Option<CardOnFile>,
+    order: Order,
+    /// Who pays, on the screen.
+    label: String,
+    is_sound: bool,
+}
+
 pub(super) async fn run(arguments: TapArguments) -> Result<ExitCode, Failure> {
-    let out = Out { to_stderr: arguments.print_id };
-    let language: Language = arguments.terminal.language.into();
-    let says = |dutch, english| language.pick(dutch, english);
-    let mut opened = arguments.terminal.open(u64::from(arguments.card.is_some()))?;
-    let mut card = arguments.card.as_deref().map(CardOnFile::open).transpose()?;
+    let taps = u64::from(arguments.card.is_some()) + u64::from(arguments.late_tap);
+    let mut opened = arguments.terminal.open(taps, Some(&arguments.answers))?;
+    let card = arguments.card.as_deref().map(CardOnFile::open).transpose()?;
     let assortment = opened.terminal.refresh().await?;
     let order = Order {
         mode: if arguments.whole { Mode::Whole } else { Mode::Online },
         staff: arguments.staff,
         lines: order_lines(assortment, &arguments.items)?,
         claimed_price_list: arguments.price_list,
+        signs_less: arguments.sign_less,
     };
-    let payer = match (&mut card, arguments.by_name) {
-        (Some(card), _) => match opened.terminal.tap(&mut card.card, &order) {
-            Ok(mut tap) => {
-                tap.mac.0[0] ^= u8::from(arguments.wrong_mac);
-                Payer::Card(tap)
-            }
-            Err(error) => {
-                if error == TapError::Declined {
-                    out.say(&opened.screen.not_with_this_card(&opened.file.document.name, &card.label));
-                }
-                return Err(why_not(&error, card));
-            }
-        },
-        (None, Some(wallet)) => Payer::Wallet(wallet),
-        (None, None) => return Err("neither --card nor --by-name".into()),
-    };
-    let label =
-        card.as_ref().map_or_else(|| format!("nr. {}", arguments.by_name.unwrap_or(0)), |card| card.label.clone());
-    let attempt = opened.terminal.sale(&order, &payer)?;
-    let first = sell(&mut opened, &attempt, &order, &label, &out).await?;
-    let mut is_sound = is_sensible(&first);
-    if let (Some(card), Some(answer)) = (&mut card, first.for_card)
-        && let Err(error) = complete(&mut card.card, answer)
-    {
-        eprintln!("firmware-sim: the card does not believe the answer: {error}");
-        is_sound = false;
+    let by_name = || format!("nr. {}", arguments.by_name.unwrap_or(0));
+    let label = card.as_ref().map_or_else(by_name, |card| card.label.clone());
+    let (out, language) = (Out { to_stderr: arguments.print_id }, arguments.terminal.language.into());
+    let mut selling = Selling { out, language, opened, card, order, label, is_sound: true };
+    let late = if arguments.late_tap { Some(selling.payer(&arguments)?) } else { None };
+    let payer = selling.payer(&arguments)?;
+    let attempt = selling.opened.terminal.sale(&selling.order, &payer)?;
+    if arguments.void_first {
+        selling.void(&attempt, &payer).await?;
     }
+    let first = selling.sell(&attempt).await?;
+    selling.complete(&first);
     if arguments.repeat {
-        let settled = opened.terminal.settle(&attempt, &mut opened.give_up).await;
-        let again = answered(settled, "sale", attempt.asked.id)?;
-        let is_same = again.bytes == first.bytes;
-        is_sound &= is_same;
-        let (title, same, other) = (
-            says("Dezelfde verkoop, nog eens gestuurd", "The same sale, sent again"),
-            says("hetzelfde antwoord, byte voor byte", "the same answer, byte for byte"),
-            says("EEN ANDER ANTWOORD", "ANOTHER ANSWER"),
-        );
-        out.say(&format!("\n {title}: {} ({} bytes)\n", if is_same { same } else { other }, again.bytes.len()));
+        selling.repeat(&attempt, &first).await?;
     }
     if arguments.replay_tap {
-        let title = says("Dezelfde tik, gestuurd als een andere verkoop", "The same tap, sent as another sale");
-        out.say(&format!("\n {title}:\n"));
-        let replay = opened.terminal.sale(&order, &payer)?;
-        let second = sell(&mut opened, &replay, &order, &label, &out).await?;
-        is_sound &= is_sensible(&second);
+        let title = ("Dezelfde tik, gestuurd als een andere verkoop", "The same tap, sent as another sale");
+        selling.sell_more(title, &payer).await?;
+    }
+    if let Some(late) = late {
+        selling.sell_more(("Een eerdere tik, die nu pas komt", "An earlier tap, which comes only now"), &late).await?;
     }
     if first.wants_new_prices {
-        let version = opened.terminal.refresh().await?.price_list.version;
-        let title = says("De kassa heeft nu prijslijst", "The till now has price list");
-        out.say(&format!("\n {title} {version}.\n"));
+        let version = selling.opened.terminal.refresh().await?.price_list.version;
+        selling.title(("De kassa heeft nu prijslijst", "The till now has price list"), &format!(" {version}."));
     }
     if arguments.print_id {
         println!("{}", attempt.asked.id);
     }
-    Ok(if is_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if selling.is_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Sends a sale, and shows how it ended.
-async fn sell(
-    opened: &mut Opened,
-    attempt: &Attempt,
-    order: &Order,
-    label: &str,
-    out: &Out,
-) -> Result<Answered, Failure> {
-    let settled = opened.terminal.settle(attempt, &mut opened.give_up).await;
-    let asked_again = settled.asked_again;
-    let ended = answered(settled, "sale", attempt.asked.id)?;
-    if asked_again > 0 {
-        eprintln!("firmware-sim: an answer came after asking {asked_again} times more");
+impl Selling {
+    fn title(&self, (dutch, english): (&str, &str), rest: &str) {
+        self.out.say(&format!("\n {}{rest}\n", self.language.pick(dutch, english)));
     }
-    let answer = Answer::read(&ended.bytes)?;
-    out.say(&opened.screen.sale(&Shown {
-        terminal: &opened.file.document.name,
-        client: label,
-        lines: &order.lines,
-        assortment: opened.terminal.assortment(),
-        answer: &answer,
-    }));
-    Ok(ended)
+
+    /// The card's tap, or the client's name.
+    fn payer(&mut self, arguments: &TapArguments) -> Result<Payer, Failure> {
+        match (&mut self.card, arguments.by_name) {
+            (Some(card), _) => match self.opened.terminal.tap(&mut card.card, &self.order) {
+                Ok(mut tap) => {
+                    tap.mac.0[0] ^= u8::from(arguments.wrong_mac);
+                    Ok(Payer::Card(tap))
+                }
+                Err(error) => {
+                    if error == TapError::Declined {
+                        let screen = self.opened.screen;
+                        self.out.say(&screen.not_with_this_card(&self.opened.file.document.name, &card.label));
+                    }
+                    Err(why_not(&error, card))
+                }
+            },
+            (None, Some(wallet)) => Ok(Payer::Wallet(wallet)),
+            (None, None) => Err("neither --card nor --by-name".into()),
+        }
+    }
+
+    /// Sends a sale, and shows how it ended.
+    async fn sell(&mut self, attempt: &Attempt) -> Result<Answered, Failure> {
+        let ended = self.opened.settle(attempt).await?;
+        let answer = Answer::read(&ended.bytes)?;
+        self.out.say(&self.opened.screen.sale(&Shown {
+            terminal: &self.opened.file.document.name,
+            client: &self.label,
+            lines: &self.order.lines,
+            assortment: self.opened.terminal.assortment(),
+            answer: &answer,
+        }));
+        self.is_sound &= is_sensible(&ended);
+        Ok(ended)
+    }
+
+    /// Another sale of the same order.
+    async fn sell_more(&mut self, (dutch, english): (&str, &str), payer: &Payer) -> Result<(), Failure> {
+        self.title((dutch, english), ":");
+        let attempt = self.opened.terminal.sale(&self.order, payer)?;
+        self.sell(&attempt).await.map(drop)
+    }
+
+    fn complete(&mut self, answered: &Answered) {
+        if let (Some(card), Some(answer)) = (&mut self.card, answered.for_card)
+            && let Err(error) = complete(&mut card.card, answer)
+        {
+            eprintln!("firmware-sim: the card does not believe the answer: {error}");
+            self.is_sound = false;
+        }
+    }
+
+    async fn void(&mut self, attempt: &Attempt, payer: &Payer) -> Result<(), Failure> {
+        let client = match payer {
+            Payer::Card(tap) => request::Client::Card(tap.id),
+            Payer::Wallet(wallet) => request::Client::Wallet(*wallet),
+        };
+        let void = self.opened.terminal.void(attempt.asked.id, self.order.staff, client)?;
+        let ended = self.opened.settle(&void).await?;
+        let answer = Answer::read(&ended.bytes)?;
+        self.out.say(&self.opened.screen.given_back(&self.opened.file.document.name, &answer));
+        self.is_sound &= is_sensible(&ended);
+        self.title(("De verkoop komt daarna toch nog", "The sale comes after all"), ":");
+        Ok(())
+    }
+
+    async fn repeat(&mut self, attempt: &Attempt, first: &Answered) -> Result<(), Failure> {
+        let again = self.opened.settle(attempt).await?;
+        let is_same = again.bytes == first.bytes;
+        self.is_sound &= is_same;
+        let words = if is_same {
+            ("hetzelfde antwoord, byte voor byte", "the same answer, byte for byte")
+        } else {
+            ("EEN ANDER ANTWOORD", "ANOTHER ANSWER")
+        };
+        let rest = format!(": {}", self.language.pick(words.0, words.1));
+        self.title(("Dezelfde verkoop, nog eens gestuurd", "The same sale, sent again"), &rest);
+        Ok(())
+    }
 }
 
 fn is_sensible(answered: &Answered) -> bool {

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::histogram::Histogram;
 use crate::answer::Outcome;
+use crate::phrases::{self, Language};
 use crate::settling::{Ended, Settled};
 
 const EXAMPLES_MAX: usize = 5;
@@ -232,43 +233,59 @@ impl Report {
     }
 
     /// The result in words.
-    pub fn to_text(&self) -> String {
+    pub fn to_text(&self, language: Language) -> String {
+        let says = |dutch: &'static str, english: &'static str| language.pick(dutch, english);
         let mut rows: Vec<(String, String)> = Vec::new();
         let mut row = |name: &str, value: String| rows.push((name.to_owned(), value));
-        row("terminals, cards", format!("{}, {}", self.terminals, self.cards));
-        row("taps", self.taps.to_string());
-        row("approved", self.approved.to_string());
-        row("approved in part", self.approved_in_part.to_string());
-        row("declined", self.declined.values().sum::<u64>().to_string());
+        row(says("kassa's, pasjes", "terminals, cards"), format!("{}, {}", self.terminals, self.cards));
+        row(says("tikken", "taps"), self.taps.to_string());
+        row(says("betaald", "approved"), self.approved.to_string());
+        row(says("voor een deel betaald", "approved in part"), self.approved_in_part.to_string());
+        row(says("niet betaald", "declined"), self.declined.values().sum::<u64>().to_string());
         for (reason, number) in &self.declined {
-            row(&format!("  {reason}"), number.to_string());
+            row(&format!("  {reason}"), format!("{number}: {}", phrases::reason(reason, language)));
         }
-        row("unknown", self.unknown.to_string());
-        row("not booked", self.not_booked.to_string());
-        row("problems", self.problems.values().sum::<u64>().to_string());
+        row(says("afloop onbekend", "unknown"), self.unknown.to_string());
+        row(says("niet geboekt", "not booked"), self.not_booked.to_string());
+        row(says("geweigerde verzoeken", "problems"), self.problems.values().sum::<u64>().to_string());
         for (slug, number) in &self.problems {
             row(&format!("  {slug}"), number.to_string());
         }
-        row("nonsense", self.nonsense.to_string());
+        row(says("onzinnige antwoorden", "nonsense"), self.nonsense.to_string());
         for (error, number) in &self.cards_refused {
-            row("cards that did not sign", format!("{number}: {error}"));
+            row(says("pasjes zonder antwoord", "cards that did not sign"), format!("{number}: {error}"));
         }
-        row("due and not taken", self.missed.to_string());
-        row("connected again", self.reconnects.to_string());
-        row("asked again", self.asked_again.to_string());
-        row("rate", format!("{} answers a second in {} ms", self.taps_per_second, self.milliseconds));
+        row(says("te laat voor een tik", "due and not taken"), self.missed.to_string());
+        row(says("opnieuw verbonden", "connected again"), self.reconnects.to_string());
+        row(says("opnieuw gevraagd", "asked again"), self.asked_again.to_string());
+        let answered = self.approved + self.approved_in_part + self.declined.values().sum::<u64>();
+        let tenths = answered * 10_000 / self.milliseconds.max(1);
+        let rate = says("antwoorden per seconde in", "answers a second in");
+        row(says("tempo", "rate"), format!("{}.{} {rate} {} ms", tenths / 10, tenths % 10, self.milliseconds));
         let Latency { p50, p90, p99, max } = self.latency_us;
-        row("latency", format!("p50 {}, p90 {}, p99 {}, max {}", ms(p50), ms(p90), ms(p99), ms(max)));
-        if let Some(Check { checked, unchecked, lost, changed }) = self.check {
-            row(
-                "asked for again",
-                format!("{checked} the same, {lost} lost, {changed} changed, {unchecked} unchecked"),
-            );
+        let latency = format!("p50 {}, p90 {}, p99 {}, max {}", ms(p50), ms(p90), ms(p99), ms(max));
+        row(says("wachttijd", "latency"), latency);
+        if let Some(check) = self.check {
+            row(says("later nagevraagd", "asked for again"), check.to_text(language));
         }
         for example in &self.examples {
-            row("for example", example.clone());
+            row(says("bijvoorbeeld", "for example"), example.clone());
         }
-        rows.iter().map(|(name, value)| format!("{name:<26} {value}\n")).collect()
+        rows.iter().map(|(name, value)| format!("{name:<24} {value}\n")).collect()
+    }
+}
+
+impl Check {
+    fn to_text(self, language: Language) -> String {
+        let Self { checked, unchecked, lost, changed } = self;
+        match language {
+            Language::Dutch => {
+                format!("{checked} gelijk, {lost} kwijt, {changed} veranderd, {unchecked} niet nagegaan")
+            }
+            Language::English => {
+                format!("{checked} the same, {lost} lost, {changed} changed, {unchecked} unchecked")
+            }
+        }
     }
 }
 
@@ -306,6 +323,6 @@ mod tests {
         assert_eq!((sum.taps, sum.declined["over_limit"]), (2, 2));
         let report = Report::new(1, 1, Duration::from_millis(500), false, sum);
         assert_eq!(report.taps_per_second, 4);
-        assert!(report.to_text().contains("over_limit"));
+        assert!(report.to_text(Language::Dutch).contains("over_limit"));
     }
 }

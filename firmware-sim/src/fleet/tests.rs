@@ -36,6 +36,7 @@ fn plan(service: String) -> Plan {
         timeout: Duration::from_secs(2),
         seed: 1,
         basket: Vec::new(),
+        menu: Vec::new(),
         check: true,
         service: Some(service),
         live: None,
@@ -80,6 +81,18 @@ async fn the_next_fleet_goes_on_where_the_last_one_ended() {
     let second = run_in(&folder, &plan, &Stop::default()).await;
     assert_eq!(counters(&folder), first.taps + second.taps);
     assert!(second.is_sound() && second.declined.is_empty(), "no counter was used twice: {second:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn baskets_are_made_of_the_menu_alone() {
+    let (folder, (_, url)) = (folder("fleet-menu"), service(0).await);
+    let plan = Plan { span: Duration::from_millis(100), menu: vec!["dienst 2".to_owned()], ..plan(url.clone()) };
+    let report = run_in(&folder, &plan, &Stop::default()).await;
+    assert!(report.is_sound() && report.taps > 0, "{report:?}");
+    let plan = Plan { menu: vec!["no such thing".to_owned()], ..self::plan(url) };
+    let mut opened = FleetFolder::open(&folder.0).unwrap();
+    let watcher: Arc<dyn Watcher> = Arc::new(Unseen);
+    assert!(run(&mut opened, &plan, &Stop::default(), &watcher).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -51,6 +51,7 @@ pub(super) struct Shared {
     pub stop: Stop,
     pub give_up: GiveUp,
     pub basket: Arc<[(String, u32)]>,
+    pub menu: Arc<[String]>,
     pub remembers: Option<usize>,
     pub answered: Arc<AtomicU64>,
     pub screen: Option<Screen>,
@@ -71,6 +72,8 @@ pub(super) struct Till {
     pub sequence_reserved: u64,
     /// The basket's lines, if it is a fixed one.
     pub fixed: Vec<SaleLine>,
+    /// What its random baskets are made of.
+    pub menu: Vec<Uuid>,
     pub shared: Shared,
 }
 
@@ -83,7 +86,7 @@ fn fingerprint(bytes: &Bytes) -> u64 {
 impl Till {
     /// Reads what is sold; once for each terminal, before the clock starts.
     pub async fn begin(&mut self) -> Result<(), FleetError> {
-        let (name, basket) = (self.name.clone(), Arc::clone(&self.shared.basket));
+        let (name, basket, menu) = (self.name.clone(), Arc::clone(&self.shared.basket), Arc::clone(&self.shared.menu));
         let read = |error| FleetError::Read { terminal: name, error: Box::new(error) };
         let assortment = self.terminal.refresh().await.map_err(read)?;
         for (item, quantity) in basket.iter() {
@@ -93,12 +96,19 @@ impl Till {
         if assortment.price_list.prices.is_empty() {
             return Err(FleetError::NothingSold);
         }
+        for item in menu.iter() {
+            self.menu.push(assortment.find(item)?.id);
+        }
+        if self.menu.is_empty() {
+            self.menu.extend(assortment.price_list.prices.iter().map(|price| price.service));
+        }
         Ok(())
     }
 
     /// Taps until the end.
     pub async fn run(mut self) -> Self {
-        let mut order = Order { mode: Mode::Online, staff: None, lines: Vec::new(), claimed_price_list: None };
+        let mut order =
+            Order { mode: Mode::Online, staff: None, lines: Vec::new(), claimed_price_list: None, signs_less: false };
         let mut before = self.pace;
         loop {
             let due = self.pace.next().map(|due| self.shared.start + due);
@@ -133,21 +143,19 @@ impl Till {
         !self.shared.stop.is_set() && Instant::now() < self.shared.end
     }
 
-    /// A basket: the fixed one, or 1 to 3 services of those that have a price.
+    /// A basket: the fixed one, or 1 to 3 services of the menu.
     fn fill(&mut self, lines: &mut Vec<SaleLine>) {
         lines.clear();
-        let Some(assortment) = self.terminal.assortment() else { return };
         if !self.fixed.is_empty() {
             lines.extend_from_slice(&self.fixed);
             return;
         }
-        let prices = &assortment.price_list.prices;
         for _ in 0..=self.seeded.below(BASKET_MAX) {
-            if let Some(price) = prices.get(self.seeded.below(prices.len()))
-                && !lines.iter().any(|line| line.service == price.service)
+            if let Some(&service) = self.menu.get(self.seeded.below(self.menu.len()))
+                && !lines.iter().any(|line| line.service == service)
             {
                 let quantity = 1 + u32::from(self.seeded.below(5) == 0);
-                lines.push(SaleLine { service: price.service, quantity, hold: None });
+                lines.push(SaleLine { service, quantity, hold: None });
             }
         }
     }
@@ -226,7 +234,7 @@ impl Till {
                 assortment: self.terminal.assortment(),
                 answer: &answer,
             };
-            self.shared.watcher.live(&screen.live(&time_of_day(), &shown));
+            self.shared.watcher.live(&screen.live(&shown));
         }
     }
 
@@ -253,10 +261,4 @@ impl Till {
         }
         self
     }
-}
-
-/// Hours, minutes and seconds of universal time.
-fn time_of_day() -> String {
-    let seconds = crate::random::now_ms() / 1000 % 86_400;
-    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }

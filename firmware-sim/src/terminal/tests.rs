@@ -31,7 +31,7 @@ async fn scene() -> Scene {
     let assortment = terminal.refresh().await.unwrap();
     let line = |name: &str, quantity| SaleLine { service: assortment.find(name).unwrap().id, quantity, hold: None };
     let lines = vec![line("Dienst 1", 2), line("Dienst 3", 1)];
-    let order = Order { mode: Mode::Online, staff: None, lines, claimed_price_list: None };
+    let order = Order { mode: Mode::Online, staff: None, lines, claimed_price_list: None, signs_less: false };
     let card: CardFile = serde_json::from_str(&card_json(5)).unwrap();
     Scene { book, terminal, card: card.fleeting().unwrap(), order }
 }
@@ -84,6 +84,13 @@ async fn what_the_card_did_not_sign_is_seen() {
     let tap = scene.tap();
     scene.order.lines[0].quantity += 1;
     assert_eq!(scene.sell(tap).await.reason.as_deref(), Some("card_mac_wrong"));
+}
+
+#[tokio::test]
+async fn a_card_can_be_made_to_sign_a_cent_less() {
+    let mut scene = scene().await;
+    scene.order.signs_less = true;
+    assert_eq!(scene.tap().amount_cents, 499);
 }
 
 #[tokio::test]
