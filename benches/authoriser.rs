@@ -38,7 +38,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 50)]
     pub scale: u32,
     /// Lanes of the authoriser
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 2)]
     pub lanes: usize,
     /// Leave TPC-B out
     #[arg(long)]
@@ -47,7 +47,7 @@ pub struct Arguments {
 
 impl Default for Arguments {
     fn default() -> Arguments {
-        Arguments { seconds: 20, turns: 3, clients: 20_000, at_once: 768, scale: 50, lanes: 3, no_tpcb: false }
+        Arguments { seconds: 20, turns: 3, clients: 20_000, at_once: 768, scale: 50, lanes: 2, no_tpcb: false }
     }
 }
 

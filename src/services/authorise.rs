@@ -42,7 +42,7 @@ use crate::domain::tap::Tap;
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs)]
 pub struct Settings {
-    /// Three keep two cores busy while one waits for its commit; measured, see docs/decisions.
+    /// Two keep two cores busy: one books while the other waits for its commit. Measured, see docs/decisions.
     pub lanes: usize,
     /// Sales in one transaction, at most.
     pub batch_max: usize,
@@ -54,7 +54,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { lanes: 3, batch_max: 128, queue_max: 4096, deadline: Duration::from_secs(10) }
+        Settings { lanes: 2, batch_max: 128, queue_max: 4096, deadline: Duration::from_secs(10) }
     }
 }
 
@@ -80,7 +80,7 @@ const FAILURES_MAX: u32 = 3;
 
 /// After a batch of this many sales as many are expected again at once, and are worth waiting a moment for: a batch has
 /// costs of its own, however few sales are in it. A till that is alone never waits. See docs/decisions.
-const GATHER_AFTER: usize = 8;
+const GATHER_AFTER: usize = 12;
 
 /// The moment.
 const GATHER_FOR: Duration = Duration::from_millis(1);
@@ -244,10 +244,8 @@ impl Lane {
         let mut jobs = Vec::with_capacity(batch_max);
         let mut last = 0;
         while queue.recv_many(&mut jobs, batch_max).await > 0 {
-            let ga: usize = std::env::var("GA").ok().and_then(|v| v.parse().ok()).unwrap_or(8);
-            let gf: u64 = std::env::var("GF").ok().and_then(|v| v.parse().ok()).unwrap_or(1000);
-            if gf > 0 && last >= ga && jobs.len() < last {
-                tokio::time::sleep(Duration::from_micros(gf)).await;
+            if last >= GATHER_AFTER && jobs.len() < last {
+                tokio::time::sleep(GATHER_FOR).await;
                 while jobs.len() < batch_max
                     && let Ok(job) = queue.try_recv()
                 {
@@ -359,8 +357,7 @@ async fn decide_and_write(
     conn: &mut AsyncPgConnection,
     items: &[SaleItem],
 ) -> Result<Vec<Result<Booked, Problem>>, BatchError> {
-    let batch = ledger::begin_batch(conn).await?;
-    let mut state = lock(conn, items, batch).await?;
+    let (batch, mut state) = lock(conn, items).await?;
     let draws_before = state.buffer.clone();
     let mut new: Vec<Booked> = Vec::with_capacity(items.len());
     let mut decisions = Vec::with_capacity(items.len());
@@ -408,9 +405,9 @@ async fn decide_and_write(
         .collect())
 }
 
-/// Locks wallets by number. Then, and only then, the rest is read: statements that are sent together are still carried out
-/// one after the other, each seeing what was committed before the locks were had.
-async fn lock(conn: &mut AsyncPgConnection, items: &[SaleItem], batch: ledger::Batch) -> Result<State, BatchError> {
+/// Begins the batch and locks wallets by number. Then, and only then, the rest is read: statements that are sent together
+/// are still carried out one after the other, each seeing what was committed before the locks were had.
+async fn lock(conn: &mut AsyncPgConnection, items: &[SaleItem]) -> Result<(ledger::Batch, State), BatchError> {
     fn distinct<T: Ord>(all: impl Iterator<Item = T>) -> Vec<T> {
         all.collect::<BTreeSet<T>>().into_iter().collect()
     }
@@ -424,8 +421,8 @@ async fn lock(conn: &mut AsyncPgConnection, items: &[SaleItem], batch: ledger::B
     let organisations = distinct(items.iter().flat_map(|item| {
         [Some(item.request.terminal.organisation), item.wallet.map(WalletId::organisation)].into_iter().flatten()
     }));
-    let locked = wallets::lock(conn, &wallet_ids).await?;
     let shared: &AsyncPgConnection = conn;
+    let (batch, locked) = tokio::try_join!(biased; ledger::begin_batch(shared), wallets::lock(shared, &wallet_ids))?;
     let (wallets, book_dates, cards, known, holds) = tokio::try_join!(
         biased;
         wallets::read(shared, locked),
@@ -442,7 +439,7 @@ async fn lock(conn: &mut AsyncPgConnection, items: &[SaleItem], batch: ledger::B
         state.wallets.insert(wallet.id, (wallet, book_date));
     }
     lock_buffer(conn, items, batch.booked_at.date_naive(), &mut state).await?;
-    Ok(state)
+    Ok((batch, state))
 }
 
 /// What the attempts that forwards replace have sold and not given back. Their wallets are locked: an attempt of another
