@@ -107,28 +107,28 @@ async fn run_on(opened: &Opened, options: &Options, command: Command) -> Result<
             let issue = Issue { wallet, expires_on, tap_limit_cents: tap_limit, day_limit_cents: day_limit };
             let issued = cards::issue(&database, &keys, &issue).await?;
             place.write(&card_file(&issued, &label(&issued.card)))?;
-            println!("card {} issued until {expires_on}: it is in {}", issued.card.id, file.out.display());
+            say!("card {} issued until {expires_on}: it is in {}", issued.card.id, file.out.display());
         }
         Command::Block { id } => {
             cards::block(&database, id).await?;
-            println!("card {id} is blocked");
+            say!("card {id} is blocked");
         }
         Command::Unblock { id } => {
             cards::unblock(&database, id).await?;
-            println!("card {id} pays again");
+            say!("card {id} pays again");
         }
         Command::Replace { id, file } => {
             let expires_on = file.expires_on()?;
             let place = PrivateFile::create(&file.out)?;
             let issued = cards::replace(&database, &keys, id, expires_on).await?;
             place.write(&card_file(&issued, &label(&issued.card)))?;
-            println!("card {id} is replaced by {}: it is in {}", issued.card.id, file.out.display());
+            say!("card {id} is replaced by {}: it is in {}", issued.card.id, file.out.display());
         }
         Command::List => {
-            println!("{:<36}  {:<8} {:<10} {:>12}  client", "card", "status", "until", "wallet");
+            say!("{:<36}  {:<8} {:<10} {:>12}  client", "card", "status", "until", "wallet");
             for card in rows::list(&*database.connection().await?).await? {
                 let wallet = format!("{:?}", card.wallet);
-                println!("{}  {:<8} {} {wallet:>12}  {}", card.id, card.status.name(), card.expires_on, label(&card));
+                say!("{}  {:<8} {} {wallet:>12}  {}", card.id, card.status.name(), card.expires_on, label(&card));
             }
         }
     }

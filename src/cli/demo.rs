@@ -44,7 +44,7 @@ async fn run_on(opened: &Opened, options: &Options, arguments: &Arguments) -> Re
         PrivateFile::create(&path)?.write(&card_file(issued, name))?;
     }
     let (clients, terminals) = (made.cards.len(), made.terminals.len());
-    println!(
+    say!(
         "made a fictitious organisation: {clients} clients with cards, {terminals} terminals; their files are in {}",
         out.display()
     );

@@ -22,6 +22,6 @@ pub(super) fn run(question: &Question) -> Result<ExitCode, Failure> {
         Question::Sale => sales(&input)?,
         Question::Refund => refunds(&input)?,
     };
-    println!("{answers}");
+    say!("{answers}");
     Ok(ExitCode::SUCCESS)
 }

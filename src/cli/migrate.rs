@@ -23,8 +23,8 @@ pub(super) async fn run(options: &Options) -> Result<ExitCode, Failure> {
     opened.close().await?;
     let versions = result?;
     match versions.as_slice() {
-        [] => println!("{place} is up to date; the service's rights are set"),
-        _ => println!("{place}: ran {}; the service's rights are set", versions.join(", ")),
+        [] => say!("{place} is up to date; the service's rights are set"),
+        _ => say!("{place}: ran {}; the service's rights are set", versions.join(", ")),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,5 +1,10 @@
 //! The commands, one file each, and how they end: 0 done, 1 failed, 2 not understood (clap's own).
 
+/// Prints a line. A reader that went away (`pasje card list | head`, `pasje serve | head -n 1`) is no reason to stop.
+macro_rules! say {
+    ($($what:tt)*) => { $crate::cli::print(format_args!($($what)*)) };
+}
+
 mod card;
 mod database;
 mod demo;
@@ -88,6 +93,15 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     }
 }
 
+fn print(line: std::fmt::Arguments<'_>) {
+    use std::io::Write as _;
+    if let Err(error) = writeln!(std::io::stdout(), "{line}")
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        tracing::error!(%error, "standard output takes nothing more");
+    }
+}
+
 fn fail(error: &(dyn Error + 'static)) -> ExitCode {
     let mut said = error.to_string();
     eprintln!("pasje: {said}");
@@ -117,6 +131,10 @@ impl Opened {
     async fn open(options: &Options) -> Result<Self, Failure> {
         if let Some(External { service, owner }) = external()? {
             return Ok(Self { service, owner, cluster: None });
+        }
+        // Where a service runs there is nothing to start, and nothing to wait for.
+        if let Some(Urls { service, owner }) = Cluster::running(&options.data).await {
+            return Ok(Self { service, owner: Some(owner), cluster: None });
         }
         let in_use = match Cluster::start(&options.data).await {
             Ok(cluster) => {

@@ -1,6 +1,5 @@
 //! `pasje serve`: the service, until it is told to stop.
 
-use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,13 +34,8 @@ pub(super) async fn run(options: &Options, listen: &ListenOptions) -> Result<Exi
             result?;
         }
     }
-    say("pasje stopped");
+    say!("pasje stopped");
     Ok(ExitCode::SUCCESS)
-}
-
-/// A reader that went away (`pasje serve | head -n 1`) is no reason to stop selling.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 type Stop = tokio::task::JoinHandle<std::io::Result<()>>;
@@ -58,10 +52,10 @@ async fn serve(database: Database, options: &Options, listen: &ListenOptions, st
     let partitions = tokio::spawn(keep_partitions(database.clone()));
     let holds = tokio::spawn(keep_expiring_holds(database.clone()));
     let running = start(database.clone(), keys, &listen.listen())?;
-    say(&format!("pasje is ready, with {}", database.url()));
-    say(&format!("  terminals ask at  http://{}", running.address));
-    say(&format!("  described at      http://{}/api/docs/", running.address));
-    say(&format!("  metrics at        http://{}/metrics", running.metrics));
+    say!("pasje is ready, with {}", database.url());
+    say!("  terminals ask at  http://{}", running.address);
+    say!("  described at      http://{}/api/docs/", running.address);
+    say!("  metrics at        http://{}/metrics", running.metrics);
     if !running.address.ip().is_loopback() {
         tracing::warn!("plain HTTP on an address that others reach: put a proxy with TLS before it");
     }

@@ -53,17 +53,17 @@ async fn run_on(opened: &Opened, options: &Options, command: Command) -> Result<
             let file = PrivateFile::create(&out)?;
             let added = terminals::add(&database, &keys, location, &name).await?;
             file.write(&terminal_file(&added, &name, &service))?;
-            println!("terminal {} added: its key is in {}", added.id, out.display());
+            say!("terminal {} added: its key is in {}", added.id, out.display());
         }
         Command::Revoke { id } => {
             terminals::revoke(&database, id).await?;
-            println!("terminal {id} is revoked: the service refuses it within seconds");
+            say!("terminal {id} is revoked: the service refuses it within seconds");
         }
         Command::List => {
-            println!("{:<36}  {:<8} {:<24} {:<24} location", "terminal", "status", "name", "stands at");
+            say!("{:<36}  {:<8} {:<24} {:<24} location", "terminal", "status", "name", "stands at");
             for (row, location) in rows::list(&*database.connection().await?).await? {
                 let status = if row.is_revoked { "revoked" } else { "active" };
-                println!("{}  {status:<8} {:<24} {location:<24} {}", row.terminal.id, row.name, row.terminal.location);
+                say!("{}  {status:<8} {:<24} {location:<24} {}", row.terminal.id, row.name, row.terminal.location);
             }
         }
     }

@@ -26,7 +26,7 @@ async fn run_on(opened: &Opened) -> Result<ExitCode, Failure> {
         Ok(_) | Err(ConnectError::ExcessRights { .. }) => establish(&opened.service).await?,
         Err(error) => return Err(error.into()),
     };
-    println!("verifying {}", opened.service);
+    say!("verifying {}", opened.service);
     let report = verify(&mut connection, print).await?;
     print_sum(&report);
     Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -35,20 +35,17 @@ async fn run_on(opened: &Opened) -> Result<ExitCode, Failure> {
 fn print(check: &Check) {
     let took = seconds(check.elapsed);
     match &check.finding {
-        None => println!("ok      {:<16} {took:>9}  {}", check.name, check.promise),
-        Some(finding) => println!("FAILED  {:<16} {took:>9}  {}\n        {finding}", check.name, check.promise),
+        None => say!("ok      {:<16} {took:>9}  {}", check.name, check.promise),
+        Some(finding) => say!("FAILED  {:<16} {took:>9}  {}\n        {finding}", check.name, check.promise),
     }
 }
 
 fn print_sum(report: &Report) {
     let Report { checks, operations, lines, transfers, wallets, elapsed } = report;
-    println!(
-        "{operations} operations, {lines} lines, {transfers} transfers, {wallets} wallets in {}",
-        seconds(*elapsed)
-    );
+    say!("{operations} operations, {lines} lines, {transfers} transfers, {wallets} wallets in {}", seconds(*elapsed));
     match report.failed().count() {
-        0 => println!("everything fits: {} checks", checks.len()),
-        failed => println!("{failed} of {} checks FAILED; each names its first row that does not fit", checks.len()),
+        0 => say!("everything fits: {} checks", checks.len()),
+        failed => say!("{failed} of {} checks FAILED; each names its first row that does not fit", checks.len()),
     }
 }
 

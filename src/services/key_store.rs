@@ -253,6 +253,11 @@ fn make(places: &KeyPlaces) -> Result<Keys, KeyStoreError> {
     };
     write_new(&places.file, &Keys::generate()?.seal(&seal)?)?;
     tracing::info!(file = %places.file.display(), seal = %places.seal.name(), "made keys for cards and terminals");
+    if matches!(places.seal, SealPlace::File(_)) {
+        tracing::warn!(
+            "the key that seals them is a file too: for real cards set PASJE_KEYS_SEAL, or a systemd credential"
+        );
+    }
     read(places)?.ok_or_else(|| KeyStoreError::Missing(places.file.clone()))
 }
 

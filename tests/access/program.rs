@@ -1,7 +1,7 @@
 //! The program as an operator runs it: a process, its output and its signals.
 
 use std::fs::{self, File, Permissions};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -111,9 +111,12 @@ impl Service {
     fn wait_stopped(&mut self) -> String {
         let status = self.child.wait().unwrap();
         assert!(status.success(), "{status}: {}", fs::read_to_string(self.data.with_extension("stderr")).unwrap());
-        let mut rest = String::new();
-        self.output.read_line(&mut rest).unwrap();
-        rest
+        // after where it listens
+        let mut last = String::new();
+        for line in self.output.by_ref().lines() {
+            last = line.unwrap() + "\n";
+        }
+        last
     }
 }
 

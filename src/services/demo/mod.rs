@@ -198,7 +198,7 @@ async fn make_wallet(
     };
     let wallet = wallets::insert(conn, organisation, scheme, unit, client.buyer).await?;
     // Real numbers are random; these are told apart at a glance.
-    let row = ClientRow { wallet, number: 9000 + number, display_name: format!("{} (fictief)", client.name) };
+    let row = ClientRow { wallet, number: 9000 + number, display_name: client.name.to_owned() };
     clients::insert(conn, &row).await?;
     Ok(wallet)
 }
