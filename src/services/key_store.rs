@@ -252,12 +252,13 @@ fn make(places: &KeyPlaces) -> Result<Keys, KeyStoreError> {
         }
     };
     write_new(&places.file, &Keys::generate()?.seal(&seal)?)?;
-    tracing::info!(file = %places.file.display(), seal = %places.seal.name(), "made keys for cards and terminals");
-    if matches!(places.seal, SealPlace::File(_)) {
-        tracing::warn!(
+    let advice = match places.seal {
+        SealPlace::File(_) => {
             "the key that seals them is a file too: for real cards set PASJE_KEYS_SEAL, or a systemd credential"
-        );
-    }
+        }
+        SealPlace::Given(..) => "keep the file and the key that seals it in a backup, apart",
+    };
+    tracing::info!(file = %places.file.display(), seal = %places.seal.name(), "made keys for cards and terminals; {advice}");
     read(places)?.ok_or_else(|| KeyStoreError::Missing(places.file.clone()))
 }
 
