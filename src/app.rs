@@ -95,6 +95,7 @@ pub fn start(database: Database, keys: Arc<Keys>, listen: &Listen) -> Result<Run
         App::new()
             .app_data(service.clone())
             .wrap(middleware::DefaultHeaders::new().add(("x-content-type-options", "nosniff")))
+            .wrap(from_fn(http::rate_limit::count_address))
             .wrap(from_fn(http::metrics::count))
             .configure(http::routes)
     };

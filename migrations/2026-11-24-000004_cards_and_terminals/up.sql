@@ -1,6 +1,6 @@
 -- Who taps where: clients' names, what is sold, terminals, and what happened to cards.
 
--- Personal data, apart from the ledger: what stands here can be changed or emptied without touching what was booked.
+-- Personal data, apart from the ledger: what stands here can be replaced without touching what was booked.
 CREATE TABLE client (
     wallet bigint PRIMARY KEY REFERENCES wallet,
     number integer NOT NULL CHECK (number > 0),                                  -- random, never a BSN
@@ -49,6 +49,8 @@ CREATE TABLE card_event (
 );
 CREATE INDEX card_event_organisation ON card_event (organisation, version);
 CREATE INDEX card_event_card ON card_event (card);
+-- Cards that were blocked before there were events.
+INSERT INTO card_event (card, organisation, event) SELECT id, wallet >> 32, 2 FROM card WHERE status = 2;
 CREATE TRIGGER card_event_is_never_edited BEFORE UPDATE OR DELETE ON card_event
     FOR EACH ROW EXECUTE FUNCTION ledger.refuse_change();
 
@@ -62,5 +64,7 @@ CREATE TRIGGER key_check_is_never_edited BEFORE UPDATE OR DELETE ON key_check
     FOR EACH ROW EXECUTE FUNCTION ledger.refuse_change();
 
 -- The generation of the card's keys that signed: the service's answer is signed with the same, whenever it is asked for.
-ALTER TABLE ledger.operation ADD COLUMN card_generation smallint
-    CONSTRAINT operation_card_generation CHECK (card_generation BETWEEN 1 AND 255);
+-- Not validated: old rows have none, and reading them all would keep everybody from selling.
+ALTER TABLE ledger.operation ADD COLUMN card_generation smallint;
+ALTER TABLE ledger.operation ADD CONSTRAINT operation_card_generation
+    CHECK (card_generation BETWEEN 1 AND 255 AND counter IS NOT NULL OR card_generation IS NULL) NOT VALID;

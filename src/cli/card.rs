@@ -15,7 +15,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::private_file::PrivateFile;
-use super::{Failure, Opened};
+use super::{Failure, Opened, keys};
 use crate::config::Options;
 
 /// Months that a card works, if nothing else is said.
@@ -88,7 +88,7 @@ pub(super) async fn run(options: &Options, command: Command) -> Result<ExitCode,
 }
 
 async fn run_on(opened: &Opened, options: &Options, command: Command) -> Result<(), Failure> {
-    let (database, keys) = opened.with_keys(options).await?;
+    let database = opened.database().await?;
     let names: HashMap<WalletId, String> = clients::list(&*database.connection().await?)
         .await?
         .into_iter()
@@ -105,7 +105,7 @@ async fn run_on(opened: &Opened, options: &Options, command: Command) -> Result<
             let expires_on = file.expires_on()?;
             let place = PrivateFile::create(&file.out)?;
             let issue = Issue { wallet, expires_on, tap_limit_cents: tap_limit, day_limit_cents: day_limit };
-            let issued = cards::issue(&database, &keys, &issue).await?;
+            let issued = cards::issue(&database, &keys(options, &database).await?, &issue).await?;
             place.write(&card_file(&issued, &label(&issued.card)))?;
             say!("card {} issued until {expires_on}: it is in {}", issued.card.id, file.out.display());
         }
@@ -120,7 +120,7 @@ async fn run_on(opened: &Opened, options: &Options, command: Command) -> Result<
         Command::Replace { id, file } => {
             let expires_on = file.expires_on()?;
             let place = PrivateFile::create(&file.out)?;
-            let issued = cards::replace(&database, &keys, id, expires_on).await?;
+            let issued = cards::replace(&database, &keys(options, &database).await?, id, expires_on).await?;
             place.write(&card_file(&issued, &label(&issued.card)))?;
             say!("card {id} is replaced by {}: it is in {}", issued.card.id, file.out.display());
         }

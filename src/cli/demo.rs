@@ -8,7 +8,7 @@ use pasje::services::demo;
 use super::card::card_file;
 use super::private_file::PrivateFile;
 use super::terminal::terminal_file;
-use super::{Failure, Opened};
+use super::{Failure, Opened, keys};
 use crate::config::Options;
 
 #[derive(Debug, clap::Args)]
@@ -33,7 +33,8 @@ async fn run_on(opened: &Opened, options: &Options, arguments: &Arguments) -> Re
     if out.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(format!("{} is not empty: name a new folder, so that no card's file is lost", out.display()).into());
     }
-    let (database, keys) = opened.with_keys(options).await?;
+    let database = opened.database().await?;
+    let keys = keys(options, &database).await?;
     let made = demo::make(&database, &keys).await?;
     for (file, name, terminal) in &made.terminals {
         let path = out.join("terminals").join(format!("{file}.json"));

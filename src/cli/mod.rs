@@ -153,14 +153,12 @@ impl Opened {
         }
     }
 
-    /// The service's database, migrated where the owner's address is known, and its keys.
-    async fn with_keys(&self, options: &Options) -> Result<(Database, Keys), Failure> {
+    /// The service's database, migrated where it was started for this command.
+    async fn database(&self) -> Result<Database, Failure> {
         if let (Some(owner), true) = (&self.owner, self.cluster.is_some()) {
             migrate(owner, &self.service).await?;
         }
-        let database = Database::connect(&self.service, 2).await?;
-        let keys = Keys::open(&key_places(options)?, &database).await?;
-        Ok((database, keys))
+        Ok(Database::connect(&self.service, 2).await?)
     }
 
     async fn close(self) -> Result<(), ClusterError> {
@@ -169,6 +167,11 @@ impl Opened {
             None => Ok(()),
         }
     }
+}
+
+/// The key store, for who makes keys: blocking a lost card must need none.
+async fn keys(options: &Options, database: &Database) -> Result<Keys, Failure> {
+    Ok(Keys::open(&key_places(options)?, database).await?)
 }
 
 /// The first of Ctrl-C, SIGTERM and the end of the terminal.

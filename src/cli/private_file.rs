@@ -1,4 +1,4 @@
-//! A new file for its owner's eyes only, that comes to be whole or not at all.
+//! A new file for its owner's eyes only. Where it cannot be written whole, it is removed.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -33,6 +33,10 @@ impl PrivateFile {
     pub(super) fn write(mut self, content: &serde_json::Value) -> Result<(), CannotMake> {
         let Some(mut file) = self.file.take() else { return Ok(()) };
         let written = writeln!(file, "{content}").and_then(|()| file.sync_all());
+        if written.is_err() {
+            // A part of a key is worse than none.
+            let _ = std::fs::remove_file(&self.path);
+        }
         written.map_err(|source| CannotMake { path: self.path.clone(), source })
     }
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::private_file::PrivateFile;
-use super::{Failure, Opened};
+use super::{Failure, Opened, keys};
 use crate::config::Options;
 
 #[derive(Debug, clap::Subcommand)]
@@ -47,11 +47,11 @@ pub(super) async fn run(options: &Options, command: Command) -> Result<ExitCode,
 }
 
 async fn run_on(opened: &Opened, options: &Options, command: Command) -> Result<(), Failure> {
-    let (database, keys) = opened.with_keys(options).await?;
+    let database = opened.database().await?;
     match command {
         Command::Add { location, name, service, out } => {
             let file = PrivateFile::create(&out)?;
-            let added = terminals::add(&database, &keys, location, &name).await?;
+            let added = terminals::add(&database, &keys(options, &database).await?, location, &name).await?;
             file.write(&terminal_file(&added, &name, &service))?;
             say!("terminal {} added: its key is in {}", added.id, out.display());
         }

@@ -15,9 +15,11 @@ use crate::domain::account::WalletId;
 use crate::domain::card::{Card, CardStatus, CounterWindow};
 use crate::domain::money::Amount;
 
-type TapSql =
-    ((SqlUuid, BigInt, SmallInt, Date, BigInt, Binary), (Nullable<BigInt>, Nullable<BigInt>, Nullable<Date>, BigInt));
-type TapRow = ((Uuid, i64, i16, NaiveDate, i64, Vec<u8>), (Option<i64>, Option<i64>, Option<NaiveDate>, i64));
+type TapSql = (
+    (SqlUuid, BigInt, SmallInt, Date, SmallInt, BigInt, Binary),
+    (Nullable<BigInt>, Nullable<BigInt>, Nullable<Date>, BigInt),
+);
+type TapRow = ((Uuid, i64, i16, NaiveDate, i16, i64, Vec<u8>), (Option<i64>, Option<i64>, Option<NaiveDate>, i64));
 
 /// Whose cards these are. A card's wallet never changes, so this may be read before the lock and remembered.
 ///
@@ -43,7 +45,7 @@ pub async fn load(mut conn: &AsyncPgConnection, cards: &[Uuid]) -> Result<HashMa
         return Ok(HashMap::new());
     }
     let query: Statement<TapSql> = statement(
-        "SELECT id, wallet, status, expires_on, last_counter, counter_window, tap_limit_cents, day_limit_cents, day, \
+        "SELECT id, wallet, status, expires_on, generation, last_counter, counter_window, tap_limit_cents, day_limit_cents, day, \
          day_cents FROM card WHERE id = ANY(?)",
     )
     .bind(cards.to_vec());
@@ -51,7 +53,7 @@ pub async fn load(mut conn: &AsyncPgConnection, cards: &[Uuid]) -> Result<HashMa
 }
 
 fn read(row: TapRow) -> Result<Card, DbError> {
-    let ((id, wallet, status, expires_on, last_counter, window), (tap, day_limit, day, day_cents)) = row;
+    let ((id, wallet, status, expires_on, generation, last_counter, window), (tap, day_limit, day, day_cents)) = row;
     let cents = |minor| Amount::cents(minor).map_err(|_| corrupt("card limits"));
     let window: [u8; 32] = window.try_into().map_err(|_| corrupt("card.counter_window"))?;
     let last = u32::try_from(last_counter).map_err(|_| corrupt("card.last_counter"))?;
@@ -60,6 +62,7 @@ fn read(row: TapRow) -> Result<Card, DbError> {
         wallet: WalletId::from_field(wallet).ok_or_else(|| corrupt("card.wallet"))?,
         is_blocked: status != 1,
         expires_on,
+        generation: u8::try_from(generation).map_err(|_| corrupt("card.generation"))?,
         counters: CounterWindow::new(last, window),
         tap_limit: tap.map(cents).transpose()?,
         day_limit: day_limit.map(cents).transpose()?,

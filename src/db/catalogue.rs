@@ -40,8 +40,8 @@ pub async fn current_version(
     location: Uuid,
 ) -> Result<Option<(u32, DateTime<Utc>)>, DbError> {
     let query: Statement<(Integer, Timestamptz)> = statement(
-        "SELECT version, valid_from FROM price_list WHERE location = ? AND superseded_at IS NULL \
-         AND valid_from <= now() ORDER BY version DESC LIMIT 1",
+        "SELECT version, valid_from FROM price_list WHERE location = ? AND valid_from <= now() \
+         AND (superseded_at IS NULL OR superseded_at > now()) ORDER BY version DESC LIMIT 1",
     )
     .bind(location);
     let found = query.get_result::<(i32, DateTime<Utc>)>(&mut conn).await.optional()?;
@@ -56,8 +56,8 @@ pub async fn current_version(
 pub async fn services(mut conn: &AsyncPgConnection, location: Uuid) -> Result<Vec<ServiceRow>, DbError> {
     let query: Statement<(SqlUuid, Text, Text, Text)> = statement(
         "SELECT s.id, s.name, s.name_en, s.category FROM service AS s WHERE s.id IN (SELECT p.service FROM price AS p \
-         JOIN price_list AS l ON l.id = p.price_list WHERE l.location = ? AND l.superseded_at IS NULL \
-         AND l.valid_from <= now()) ORDER BY s.category, s.name, s.id",
+         JOIN price_list AS l ON l.id = p.price_list WHERE l.location = ? AND l.valid_from <= now() \
+         AND (l.superseded_at IS NULL OR l.superseded_at > now())) ORDER BY s.category, s.name, s.id",
     )
     .bind(location);
     let rows = query.load::<(Uuid, String, String, String)>(&mut conn).await?;

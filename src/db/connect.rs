@@ -10,6 +10,7 @@ use diesel::sql_types::{Array, Bool, Integer, Text};
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use super::migrate::{SEQUENCES, TABLE_RIGHTS, versions};
@@ -117,6 +118,7 @@ pub type Connection = Object<AsyncPgConnection>;
 pub struct Database {
     url: DatabaseUrl,
     pool: Pool<AsyncPgConnection>,
+    runtime: Handle,
 }
 
 impl std::fmt::Debug for Database {
@@ -138,17 +140,23 @@ impl Database {
         // a connection whose server has gone is known to be closed, and replaced, without asking it first
         config.recycling_method = RecyclingMethod::Fast;
         let address = url.clone();
+        // A connection is driven by a task of the runtime it was made in, and must outlive whoever asked for it first: the
+        // edge's workers have runtimes of their own, which end with them.
+        let runtime = Handle::current();
+        let home = runtime.clone();
         config.custom_setup = Box::new(move |_| {
-            let address = address.clone();
+            let (address, home) = (address.clone(), home.clone());
             Box::pin(async move {
-                establish(&address).await.map_err(|error| diesel::ConnectionError::BadConnection(error.to_string()))
+                let bad = |error: String| diesel::ConnectionError::BadConnection(error);
+                let made = home.spawn(async move { establish(&address).await }).await;
+                made.map_err(|error| bad(error.to_string()))?.map_err(|error| bad(error.to_string()))
             })
         });
         // the pool keeps no address of its own: the set-up above has it
         let manager = AsyncDieselConnectionManager::new_with_config(String::new(), config);
         let pool = Pool::builder(manager).max_size(pool_size).build();
         let pool = pool.map_err(|error| diesel::result::Error::QueryBuilderError(error.to_string().into()))?;
-        Ok(Self { url: url.clone(), pool })
+        Ok(Self { url: url.clone(), pool, runtime })
     }
 
     /// A connection of the pool.
@@ -172,6 +180,12 @@ impl Database {
     /// As [`establish`].
     pub async fn establish(&self) -> Result<AsyncPgConnection, ConnectError> {
         establish(&self.url).await
+    }
+
+    /// Where work goes on that must outlive whoever asked for it.
+    #[must_use]
+    pub fn runtime(&self) -> &Handle {
+        &self.runtime
     }
 
     /// The address.

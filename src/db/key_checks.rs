@@ -19,17 +19,16 @@ pub async fn load(mut conn: &AsyncPgConnection) -> Result<Vec<(u8, [u8; 32])>, D
     query.load::<(i16, Vec<u8>)>(&mut conn).await?.into_iter().map(read).collect()
 }
 
-/// Remembers keys that are new. Of two that do so at once with different keys the second fails: a generation has one key.
+/// Remembers keys that are new. A generation has one key: of two that come at once the first is kept, so look again.
 ///
 /// # Errors
-/// [`DbError`]; a unique violation means that somebody else came first.
+/// [`DbError`].
 pub async fn insert(conn: &mut AsyncPgConnection, values: &[(u8, [u8; 32])]) -> Result<(), DbError> {
     if values.is_empty() {
         return Ok(());
     }
     let query: Statement = statement(
-        "INSERT INTO key_check (generation, value) SELECT unnest(?), unnest(?) \
-         EXCEPT SELECT generation, value FROM key_check",
+        "INSERT INTO key_check (generation, value) SELECT unnest(?), unnest(?) ON CONFLICT (generation) DO NOTHING",
     )
     .bind(values.iter().map(|(generation, _)| i16::from(*generation)).collect::<Vec<_>>())
     .bind(values.iter().map(|(_, value)| value.to_vec()).collect::<Vec<_>>());

@@ -24,11 +24,12 @@ type PriceRow = (Uuid, i16, i16, i64, Option<i64>, Option<i64>, i16, bool);
 /// [`DbError`].
 pub async fn load(mut conn: &AsyncPgConnection, location: Uuid, version: u32) -> Result<Option<PriceList>, DbError> {
     let Ok(number) = i32::try_from(version) else { return Ok(None) };
-    let query: Statement<(BigInt, Nullable<Timestamptz>)> =
-        statement("SELECT id, superseded_at FROM price_list WHERE location = ? AND version = ?")
+    let query: Statement<(BigInt, Timestamptz, Nullable<Timestamptz>)> =
+        statement("SELECT id, valid_from, superseded_at FROM price_list WHERE location = ? AND version = ?")
             .bind(location)
             .bind(number);
-    let Some((id, superseded_at)) = query.get_result::<(i64, Option<DateTime<Utc>>)>(&mut conn).await.optional()?
+    let Some((id, valid_from, superseded_at)) =
+        query.get_result::<(i64, DateTime<Utc>, Option<DateTime<Utc>>)>(&mut conn).await.optional()?
     else {
         return Ok(None);
     };
@@ -51,7 +52,7 @@ pub async fn load(mut conn: &AsyncPgConnection, location: Uuid, version: u32) ->
         };
         prices.insert((service, buyer), price);
     }
-    Ok(Some(PriceList { version, superseded_at, prices }))
+    Ok(Some(PriceList { version, valid_from, superseded_at, prices }))
 }
 
 /// Publishes the next version of a location's prices: the one before it is superseded at the same moment. Answers the

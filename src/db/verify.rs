@@ -104,6 +104,7 @@ pub const QUESTIONS: &[Question] = &[
     question!("cards", "each card pays for its own wallet and uses up its counter"),
     question!("counters", "each counter of a card is used once"),
     question!("counter_windows", "each card remembers the counters that were used"),
+    question!("hotlist", "each card that does not pay is on the hotlist, and no other"),
     question!("payouts", "each payout is approved by two others than who asked, and paid once"),
 ];
 

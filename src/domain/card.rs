@@ -121,6 +121,8 @@ pub struct Card {
     pub wallet: WalletId,
     pub is_blocked: bool,
     pub expires_on: NaiveDate,
+    /// That its keys are of at least: what an older one signs is not believed, as its master key may be known by then.
+    pub generation: u8,
     pub counters: CounterWindow,
     /// Activity, extra and own lines of one tap; none is no limit.
     pub tap_limit: Option<Amount>,

@@ -14,6 +14,7 @@ use super::wallet::Buyer;
 #[allow(missing_docs)]
 pub struct PriceList {
     pub version: u32,
+    pub valid_from: DateTime<Utc>,
     pub superseded_at: Option<DateTime<Utc>>,
     pub prices: HashMap<(Uuid, Buyer), Price>,
 }
@@ -33,6 +34,11 @@ pub struct Price {
 impl PriceList {
     /// A version may be sold from for this long after the next was published: a till that has not refreshed yet.
     pub const HOURS_AFTER: i64 = 24;
+
+    /// Whether it is in force already: one that is published ahead sells nothing yet.
+    pub fn is_valid(&self, now: DateTime<Utc>) -> bool {
+        self.valid_from <= now
+    }
 
     /// Whether activities, extras and own lines may still be sold at this version.
     pub fn is_current(&self, now: DateTime<Utc>) -> bool {

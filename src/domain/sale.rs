@@ -307,7 +307,7 @@ impl<'a> Deal<'a> {
                 return Some(Outcome::WalletClosed);
             }
         }
-        if !self.item.mac_is_right {
+        if !self.item.mac_is_right || (generation < card.generation && !request.is_forward()) {
             return Some(Outcome::CardMacWrong);
         }
         match card.counters.judge(counter, request.is_forward()) {
@@ -406,7 +406,8 @@ impl<'a> Deal<'a> {
         if line.quantity == 0 {
             return Ok(FundingLine::LeftOut(LeftOut::AlreadyBooked));
         }
-        let Some(list) = &self.item.price_list else { return Ok(FundingLine::LeftOut(LeftOut::PriceListOutOfDate)) };
+        let in_force = self.item.price_list.as_ref().filter(|list| list.is_valid(self.now));
+        let Some(list) = in_force else { return Ok(FundingLine::LeftOut(LeftOut::PriceListOutOfDate)) };
         let Some(price) = list.price(line.service, wallet.buyer) else {
             return Ok(FundingLine::LeftOut(LeftOut::ServiceUnknown));
         };

@@ -1,6 +1,6 @@
 //! Who asks: a terminal that signed the request, and what it sent.
 //!
-//! The order, each step answered by a problem of its own: the address's rate, the host, the announced length, the
+//! The order, each step answered by a problem of its own: the address's rate (of every route, see `rate_limit`), the host, the announced length, the
 //! signature as far as it can be read, the terminal's key (of a terminal that is not there: the same answer after the same
 //! work), revoked, the terminal's rate, the body (length, time, digest), its type, `Idempotency-Key`, its JSON.
 
@@ -108,7 +108,6 @@ impl Headers for Lines<'_> {
 
 async fn authenticate(request: &HttpRequest, policy: &Policy) -> Result<Terminal, Problem> {
     let service = request.app_data::<Data<Service>>().ok_or_else(|| Problem::new(&super::problem::INTERNAL))?;
-    service.rates.count_address(request.peer_addr().map(|address| address.ip()))?;
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     if !service.authorities.iter().any(|authority| authority.eq_ignore_ascii_case(host)) {
         return Err(Problem::new(&AUTHORITY_UNKNOWN));

@@ -46,7 +46,7 @@ impl Readiness {
         {
             return answer.clone();
         }
-        let answer = readiness::check(&service.database).await.map_err(|error| error.to_string());
+        let answer = readiness::check(&service.database, &service.authoriser).await.map_err(|error| error.to_string());
         *last = Some((Instant::now(), answer.clone()));
         answer
     }

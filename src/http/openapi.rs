@@ -1,5 +1,8 @@
 //! The API's description, made from the routes themselves, and the page that shows it.
 
+use std::sync::LazyLock;
+
+use actix_web::web::Bytes;
 use actix_web::{HttpResponse, get};
 use utoipa::OpenApi;
 
@@ -35,8 +38,11 @@ pub fn description() -> utoipa::openapi::OpenApi {
     Description::openapi()
 }
 
+/// Written once: whoever asks must not be able to keep us busy.
+static JSON: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(description().to_json().unwrap_or_default()));
+
 /// The description as JSON.
 #[get("/api/openapi.json")]
 pub async fn json() -> HttpResponse {
-    HttpResponse::Ok().json(description())
+    HttpResponse::Ok().content_type("application/json").body(JSON.clone())
 }

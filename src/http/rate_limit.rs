@@ -6,10 +6,15 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use uuid::Uuid;
 
+use super::Service;
 use super::problem::{Problem, TOO_MANY_REQUESTS};
 
 /// Requests a second; none is no limit. Twice as many may come at once.
@@ -71,6 +76,22 @@ impl RateLimits {
             limiter.retain_recent();
         }
     }
+}
+
+/// Counts a request of any route by its address. Health is asked by who keeps the service, as often as they like.
+///
+/// # Errors
+/// `too-many-requests`.
+pub async fn count_address(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    if !matches!(request.path(), "/healthz" | "/readyz")
+        && let Some(service) = request.app_data::<Data<Service>>()
+    {
+        service.rates.count_address(request.peer_addr().map(|address| address.ip()))?;
+    }
+    next.call(request).await
 }
 
 const TWICE: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);

@@ -146,6 +146,11 @@ impl Authoriser {
         }
     }
 
+    /// Whether every lane runs: one that ended badly would refuse the clients whose wallets are its own.
+    pub fn is_running(&self) -> bool {
+        self.tasks.iter().all(|task| !task.is_finished())
+    }
+
     /// Decides and books a sale, or answers what it was answered before.
     ///
     /// # Errors

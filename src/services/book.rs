@@ -114,7 +114,7 @@ const ATTEMPTS: u32 = 3;
 pub async fn book<B: Booking>(database: &Database, request: &B) -> Result<Booked, BookError> {
     request.check()?;
     let (database, request) = (database.clone(), request.clone());
-    let booking = tokio::spawn(async move { book_with_retries(&database, &request).await });
+    let booking = database.runtime().clone().spawn(async move { book_with_retries(&database, &request).await });
     booking.await.unwrap_or(Err(BookError::OutcomeUnknown))
 }
 

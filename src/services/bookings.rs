@@ -14,7 +14,7 @@ use crate::domain::operation::{Authority, Booked, OperationId, OperationKind, Ou
 use crate::domain::payout::{PayoutRequest, PayoutStep, PayoutStepRequest};
 use crate::domain::refund::{self, Client, RefundRequest, VoidRequest};
 use crate::domain::request::{Malformed, Problem};
-use crate::domain::sale::tombstone;
+use crate::domain::sale::{Terminal, tombstone};
 use crate::domain::saving::CloseRequest;
 use crate::domain::top_up::{TopUpRequest, TopUpReversalRequest};
 
@@ -37,6 +37,11 @@ async fn give_limit_back(books: &mut Books<'_>, sale: &Booked) -> Result<(), Boo
         cards::update(books.conn, &[&card]).await?;
     }
     Ok(())
+}
+
+/// A sale of another location does not exist for this terminal. (A capture is the office's, and of no location.)
+fn is_elsewhere(sale: &Booked, terminal: &Terminal) -> bool {
+    sale.operation.kind == OperationKind::Sale && sale.operation.location != Some(terminal.location)
 }
 
 impl Booking for RefundRequest {
@@ -67,6 +72,9 @@ impl Booking for RefundRequest {
 
     async fn decide(&self, books: &mut Books<'_>) -> Result<Outcome, BookError> {
         let sale = referred_to(books.conn, self.sale, SALES, "sale").await?;
+        if is_elsewhere(&sale, &self.terminal) {
+            return Err(Problem::Unknown("sale").into());
+        }
         let wallet = books.wallet()?.clone();
         let earlier = ledger::referring_to(books.conn, wallet.id, self.sale).await?;
         books.operation.reference = Some(self.sale);
@@ -131,6 +139,9 @@ impl Booking for VoidRequest {
         if sale.operation.owner != books.operation.owner {
             // It came between the look before the lock and now, under another client's lock: look again.
             return Err(DbError::Moved.into());
+        }
+        if is_elsewhere(&sale, &self.terminal) {
+            return Err(Problem::Unknown("sale").into());
         }
         if sale.operation.terminal != Some(self.terminal.id) {
             return Ok(Outcome::OtherTerminal);

@@ -188,7 +188,14 @@ impl Keys {
             return Err(KeyStoreError::Other(places.file.clone()));
         }
         let new: Vec<_> = values.into_iter().filter(|value| !known.contains(value)).collect();
-        key_checks::insert(&mut conn, &new).await?;
+        if !new.is_empty() {
+            key_checks::insert(&mut conn, &new).await?;
+            // Another service may have come first, with other keys.
+            let known = key_checks::load(&conn).await?;
+            if !new.iter().all(|value| known.contains(value)) {
+                return Err(KeyStoreError::Other(places.file.clone()));
+            }
+        }
         Ok(keys)
     }
 
@@ -309,13 +316,7 @@ fn random_secret() -> Result<Secret, KeyStoreError> {
 
 /// A secret as 64 hexadecimal digits, for files that are made for its owner.
 pub fn hex(secret: &Secret) -> Zeroizing<String> {
-    use std::fmt::Write as _;
-    let mut text = Zeroizing::new(String::with_capacity(64));
-    for byte in secret.expose() {
-        // A String takes everything.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    Zeroizing::new(crate::domain::hex::to_hex(secret.expose()))
 }
 
 fn parse_secret(text: &str) -> Option<Secret> {

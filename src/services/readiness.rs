@@ -1,5 +1,6 @@
 //! Whether sales can be booked now and in the months ahead.
 
+use super::authorise::Authoriser;
 use crate::db::connect::{ConnectError, Database};
 use crate::db::{DbError, partitions};
 
@@ -16,13 +17,18 @@ pub enum NotReady {
     Database(#[from] DbError),
     #[error("the ledger has partitions for {0} months ahead, and needs {MONTHS_AHEAD_MIN}")]
     Partitions(i64),
+    #[error("a lane of the authoriser has ended: restart the service")]
+    Lane,
 }
 
-/// Asks the database.
+/// Asks the lanes and the database.
 ///
 /// # Errors
 /// [`NotReady`].
-pub async fn check(database: &Database) -> Result<(), NotReady> {
+pub async fn check(database: &Database, authoriser: &Authoriser) -> Result<(), NotReady> {
+    if !authoriser.is_running() {
+        return Err(NotReady::Lane);
+    }
     let conn = database.connection().await?;
     let months = partitions::months_ahead(&conn).await?;
     if months < i64::from(MONTHS_AHEAD_MIN) { Err(NotReady::Partitions(months)) } else { Ok(()) }

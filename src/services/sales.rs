@@ -35,21 +35,22 @@ pub async fn void(database: &Database, request: &VoidRequest) -> Result<Booked, 
     book(database, request).await
 }
 
-/// One that has not come is nobody's yet; where a sale was made never changes, so this may be read before the lock.
+/// One that has not come is nobody's yet: where it comes meanwhile, whoever books looks again under the lock.
 async fn of_location(database: &Database, id: OperationId, terminal: &Terminal) -> Result<(), BookError> {
     match load(database, id).await? {
-        Some(sale) if !is_of(&sale, terminal) => Err(Problem::Unknown("sale").into()),
+        Some(booked) if !is_of(&booked, terminal) => Err(Problem::Unknown("sale").into()),
         _ => Ok(()),
     }
 }
 
 async fn load(database: &Database, id: OperationId) -> Result<Option<Booked>, BookError> {
     let conn = database.connection().await?;
-    let found = ledger::load(&conn, &[id]).await?.remove(&id);
-    Ok(found.filter(|booked| booked.operation.kind == OperationKind::Sale))
+    Ok(ledger::load(&conn, &[id]).await?.remove(&id))
 }
 
-fn is_of(sale: &Booked, terminal: &Terminal) -> bool {
-    let operation = &sale.operation;
-    operation.location == Some(terminal.location) && operation.owner.organisation() == terminal.organisation
+fn is_of(booked: &Booked, terminal: &Terminal) -> bool {
+    let operation = &booked.operation;
+    operation.kind == OperationKind::Sale
+        && operation.location == Some(terminal.location)
+        && operation.owner.organisation() == terminal.organisation
 }

@@ -83,11 +83,14 @@ pub struct KnownTerminal {
     pub key: Secret,
 }
 
+/// A terminal, or that there is none, and since when.
+type Remembered = (Option<Arc<KnownTerminal>>, Instant);
+
 /// Terminals by id, remembered for a moment.
 pub struct Terminals {
     database: Database,
     keys: Arc<dyn KeyStore>,
-    known: RwLock<HashMap<Uuid, (Arc<KnownTerminal>, Instant)>>,
+    known: RwLock<HashMap<Uuid, Remembered>>,
 }
 
 impl Terminals {
@@ -96,7 +99,7 @@ impl Terminals {
         Self { database, keys, known: RwLock::default() }
     }
 
-    /// A terminal; none if there is no such. What is not known is asked each time, which rate limits bound.
+    /// A terminal; none if there is no such, which is remembered for as long, so that who asks as nobody costs no more.
     ///
     /// # Errors
     /// [`BookError::Unavailable`].
@@ -104,7 +107,7 @@ impl Terminals {
         if let Some((terminal, read_at)) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&id)
             && read_at.elapsed() < FRESH
         {
-            return Ok(Some(terminal.clone()));
+            return Ok(terminal.clone());
         }
         // Boxed, as a query's future is large and every request's would have room for it.
         Box::pin(self.look_up(id)).await
@@ -112,16 +115,15 @@ impl Terminals {
 
     async fn look_up(&self, id: Uuid) -> Result<Option<Arc<KnownTerminal>>, BookError> {
         let conn = self.database.connection().await?;
-        let Some(TerminalRow { terminal, is_revoked, key_salt, .. }) = terminals::load(&conn, id).await? else {
-            return Ok(None);
-        };
-        let key = self.keys.terminal_key(id, &key_salt);
-        let terminal = Arc::new(KnownTerminal { terminal, is_revoked, key });
+        let terminal = terminals::load(&conn, id).await?.map(|row| {
+            let TerminalRow { terminal, is_revoked, key_salt, .. } = row;
+            Arc::new(KnownTerminal { terminal, is_revoked, key: self.keys.terminal_key(id, &key_salt) })
+        });
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= TERMINALS_MAX {
             known.clear();
         }
         known.insert(id, (terminal.clone(), Instant::now()));
-        Ok(Some(terminal))
+        Ok(terminal)
     }
 }

@@ -493,7 +493,14 @@ impl<'a> Generator<'a> {
         let entry = model.entries.get(&sale.uuid());
         let organisation = entry.map_or(1, |entry| entry.owner >> 32);
         let away = self.dice.chance(1);
-        let terminal = self.terminal(if away { 3 - organisation } else { organisation });
+        let mut terminal = self.terminal(if away { 3 - organisation } else { organisation });
+        // mostly at the location where it was sold
+        let sold_at = self.world.terminals.iter().find(|one| entry.is_some_and(|entry| entry.terminal == Some(one.id)));
+        if let Some(location) = sold_at.map(|one| one.location).filter(|_| !away)
+            && self.dice.chance(85)
+        {
+            terminal.location = location;
+        }
         let mut lines = Vec::new();
         for (line, sold) in entry.map(|entry| entry.lines.clone()).unwrap_or_default() {
             if self.dice.chance(70) {

@@ -7,7 +7,7 @@ use pasje::domain::basket::BasketLine;
 use pasje::domain::funding::LineKind;
 use pasje::domain::hold::CaptureRequest;
 use pasje::domain::refund::{Client, RefundRequest, VoidRequest};
-use pasje::domain::sale::{Payer, SaleMode, SaleRequest};
+use pasje::domain::sale::{Payer, SaleMode, SaleRequest, Terminal};
 use pasje::domain::tap::Tap;
 use uuid::Uuid;
 
@@ -281,6 +281,7 @@ impl Model<'_> {
         if request.terminal.organisation.number() != u16::try_from(draft.owner >> 32).unwrap() {
             return Err(Stop::Problem("unknown"));
         }
+        self.is_here(request.sale.uuid(), &request.terminal)?;
         draft.terminal = Some(request.terminal.id);
         let parts: Vec<(u16, i128)> = request.lines.iter().map(|(line, now)| (*line, i128::from(*now))).collect();
         self.give_back(request.sale.uuid(), &parts, draft)
@@ -319,6 +320,18 @@ impl Model<'_> {
         Ok("booked")
     }
 
+    /// A sale of another location does not exist for this terminal.
+    fn is_here(&self, sale: Uuid, terminal: &Terminal) -> Step<()> {
+        let first = &self.entries[&sale];
+        let stood = self.world.terminals.iter().find(|counter| Some(counter.id) == first.terminal);
+        match stood {
+            Some(counter) if first.reply.operation == "sale" && counter.location != terminal.location => {
+                Err(Stop::Problem("unknown"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The wallet of the sale, or of who would have paid it.
     pub fn voided_wallet(&self, request: &VoidRequest, sale: Uuid) -> Result<i64, &'static str> {
         let organisation = i64::from(request.terminal.organisation.number());
@@ -352,6 +365,7 @@ impl Model<'_> {
             draft.tombstone = Some((sale, "cancelled"));
             return Ok("cancelled_beforehand");
         };
+        self.is_here(sale, &request.terminal)?;
         if first.terminal != draft.terminal {
             return Err(Stop::Outcome("other_terminal"));
         }

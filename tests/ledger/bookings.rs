@@ -55,6 +55,28 @@ async fn refunds_in_parts_add_up_to_the_legs_and_never_to_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_sale_of_another_location_is_given_back_and_voided_by_nobody_there() {
+    let restaurant = Restaurant::open().await;
+    let client = restaurant.client_with(1000, 0).await;
+    let sale = restaurant.sell(&client.tap(&[(COFFEE, 1)])).await.operation.id;
+    let rows = restaurant.rows().await;
+    let mut elsewhere = refund(sale, &[(0, 1)]);
+    elsewhere.terminal.location = Uuid::now_v7();
+    let voided = VoidRequest { terminal: elsewhere.terminal, ..void(sale, client) };
+    for refused in [book(&restaurant.database, &elsewhere).await, book(&restaurant.database, &voided).await] {
+        assert!(
+            matches!(
+                refused,
+                Err(pasje::services::book::BookError::Problem(pasje::domain::request::Problem::Unknown("sale")))
+            ),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(restaurant.rows().await, rows, "nothing is stored");
+    assert_booked(&book(&restaurant.database, &refund(sale, &[(0, 1)])).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refund_to_a_closed_wallet_lapses_or_is_owed() {
     let restaurant = Restaurant::open().await;
     let client = restaurant.client_with(100, 1000).await;

@@ -152,3 +152,42 @@ async fn care_and_a_meal_are_never_refused() {
     assert_eq!(outcome(&restaurant, &whole).await, Outcome::OverLimit);
     restaurant.verify().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_of_an_older_generation_than_the_cards_are_not_believed() {
+    let restaurant = Restaurant::open().await;
+    let client = restaurant.client_with(1000, 0).await;
+    restaurant.run("UPDATE card SET generation = 2").await;
+    let tap = client.tap(&[(COFFEE, 1)]);
+    assert_eq!(outcome(&restaurant, &tap).await, Outcome::CardMacWrong);
+    let Payer::Card(signed) = tap.payer else { unreachable!() };
+    let newer = SaleRequest {
+        id: crate::fixture::id(),
+        payer: Payer::Card(pasje::domain::tap::Tap { generation: 2, ..signed }),
+        ..tap
+    };
+    assert_eq!(outcome(&restaurant, &newer).await, Outcome::Approved);
+    restaurant.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prices_of_tomorrow_sell_nothing_today() {
+    let restaurant = Restaurant::open().await;
+    let client = restaurant.client_with(1000, 0).await;
+    restaurant
+        .run(
+            "UPDATE price_list SET superseded_at = now() + interval '1 day' WHERE version = 3; \
+             INSERT INTO price_list (location, version, valid_from) SELECT location, 4, now() + interval '1 day' \
+             FROM price_list WHERE version = 3; \
+             INSERT INTO price (price_list, service, buyer, kind, price_cents, vat_basis_points) \
+             SELECT (SELECT id FROM price_list WHERE version = 4), service, buyer, kind, 1, 900 FROM price AS p \
+             JOIN price_list AS l ON l.id = p.price_list WHERE l.version = 3",
+        )
+        .await;
+    let early = SaleRequest { price_list: 4, ..client.tap(&[(COFFEE, 1)]) };
+    assert_eq!(outcome(&restaurant, &early).await, Outcome::PriceListOutOfDate);
+    assert_eq!(outcome(&restaurant, &client.tap(&[(COFFEE, 1)])).await, Outcome::Approved);
+    let conn = restaurant.database.connection().await.unwrap();
+    let now = pasje::db::catalogue::current_version(&conn, crate::fixture::LOCATION).await.unwrap();
+    assert_eq!(now.map(|(version, _)| version), Some(3), "tills sell from today's prices");
+}

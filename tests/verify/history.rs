@@ -262,7 +262,12 @@ impl History {
             let price = Price { kind, cents, minutes: None, points, vat_basis_points: 900, from_savings: false };
             ((Uuid::from_u128(number), Buyer::Vpt), price)
         };
-        Arc::new(PriceList { version: 1, superseded_at: None, prices: SERVICES.map(price).into_iter().collect() })
+        Arc::new(PriceList {
+            version: 1,
+            valid_from: DateTime::UNIX_EPOCH,
+            superseded_at: None,
+            prices: SERVICES.map(price).into_iter().collect(),
+        })
     }
 
     /// A tap of a wallet's card, or with `None` staff by name, for services and quantities.

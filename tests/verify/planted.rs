@@ -665,12 +665,17 @@ pub const CARDS: &[Planted] = &[
     ),
     row("UPDATE ledger.operation SET card = '{card4}' WHERE id = '{save}'", &["cards"], "card {card4} of wallet {w4}"),
     // the early taps of card 1 have left its window
-    row("UPDATE ledger.operation SET counter = NULL WHERE id = '{sale}'", &["cards"], "{sale}"),
+    row("UPDATE ledger.operation SET counter = NULL, card_generation = NULL WHERE id = '{sale}'", &["cards"], "{sale}"),
     row("UPDATE ledger.operation SET outcome = 21 WHERE id = '{unknown_service}'", &["cards"], "{unknown_service}"),
     row(
         "UPDATE ledger.operation SET counter = 1 WHERE id = '{unknown_service}'",
         &["counters"],
         "counter 1 of card {card1}",
+    ),
+    row(
+        "INSERT INTO card_event (card, organisation, event) VALUES ('{card1}', 1, 2)",
+        &["hotlist"],
+        "card {card1} has status 1",
     ),
     row("UPDATE card SET last_counter = last_counter + 1 WHERE id = '{card1}'", &["counter_windows"], "card {card1}"),
     row(
