@@ -15,11 +15,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::hex::Hex;
 
-/// Class of ISO's own commands.
-const CLASS_ISO: u8 = 0x00;
-/// Class of the application's commands.
-const CLASS_APPLICATION: u8 = 0x80;
-
 /// Something that answers commands: a virtual card, a reader with a card in its field.
 pub trait CardReader {
     /// The card's answer, status included; fewer than 2 bytes: it was pulled away.
@@ -54,7 +49,7 @@ pub struct CardState {
     pub offline_total_cents: u32,
     /// Taps approved offline since the last reset.
     pub offline_count: u8,
-    /// The greatest that the last tap may cost; 0 if the card declined it.
+    /// The greatest that the last tap may cost.
     pub asked_cents: u64,
     /// The last tap.
     #[serde(with = "journal_hex")]
@@ -154,32 +149,20 @@ impl<M: Memory> Card<M> {
         self.is_selected = false;
     }
 
+    /// Looks at a command in the order of the protocol's table of statuses, and answers the first that applies.
     fn respond(&mut self, bytes: &[u8]) -> Result<AnswerFrame, Status> {
+        let command = Command::decode(bytes).map_err(status)?;
+        let instruction = command.known()?;
         if self.failure.is_some() {
             return Err(Status::DEAD);
         }
-        let &[class, instruction, p1, p2, ..] = bytes else { return Err(Status::WRONG_LENGTH) };
-        // without the application no class but ISO's own is known
-        if class != CLASS_ISO && !(class == CLASS_APPLICATION && self.is_selected) {
-            return Err(Status::NO_CLASS);
-        }
-        let (instruction, parameters) = match (class, Instruction::from_code(instruction)) {
-            (CLASS_ISO, Ok(Instruction::Select)) => (Instruction::Select, [4, 0]),
-            (
-                CLASS_APPLICATION,
-                Ok(known @ (Instruction::Authorise | Instruction::Complete | Instruction::GetLast)),
-            ) => (known, [0, 0]),
-            _ => return Err(Status::NO_INSTRUCTION),
-        };
-        let command = Command::decode(bytes).map_err(status)?;
-        if [p1, p2] != parameters {
-            return Err(Status::WRONG_DATA);
-        }
         match instruction {
             Instruction::Select => self.select(command.data),
+            _ if !self.is_selected => Err(Status::NOT_NOW),
             Instruction::Authorise => self.authorise(command.data),
             Instruction::Complete => self.complete(command.data),
-            _ => self.get_last(command.data),
+            Instruction::GetLast => self.get_last(command.data),
+            Instruction::Verify | Instruction::PutData => Err(Status::NO_INSTRUCTION),
         }
     }
 
@@ -240,44 +223,40 @@ impl<M: Memory> Card<M> {
             sale: [0; 16],
             approved_cents: 0,
         };
-        // of a tap that the card declined nothing can be approved; it waits only for a script
-        let asked_cents = if decision == Decision::Declined { 0 } else { asked.amount_cents };
-        self.commit(CardState { counter, asked_cents, journal: Some(journal), ..self.state })?;
+        self.commit(CardState { counter, asked_cents: asked.amount_cents, journal: Some(journal), ..self.state })?;
         Ok(frame::answer(&authorised.encode(), Status::OK))
     }
 
     fn complete(&mut self, data: &[u8]) -> Result<AnswerFrame, Status> {
+        let waiting = self.state.journal.filter(|journal| journal.state == TapState::Signed);
+        let mut journal = waiting.ok_or(Status::NOT_NOW)?;
         let Complete { answer, script } = Complete::decode(data).map_err(status)?;
-        let mut journal = self.state.journal.ok_or(Status::NOT_NOW)?;
-        if journal.state != TapState::Signed {
-            return Err(Status::NOT_NOW);
-        }
         let tap = journal.authorised;
-        let keys = &self.keys_of(tap.generation)?.response;
-        if !answer.is_signed(keys, &self.id, tap.generation, tap.counter) {
+        if !answer.is_signed(&self.keys_of(tap.generation)?.response, &self.id, tap.generation, tap.counter) {
             return Err(Status::MAC_WRONG);
         }
-        let declined = answer.outcome == CardOutcome::Declined;
-        let approvable_cents = if declined { 0 } else { self.state.asked_cents };
-        if answer.approved_cents > approvable_cents || (!declined && tap.decision == Decision::Declined) {
+        if let Some(script) = &script
+            && !script.is_signed(&self.keys()?.script, &self.id, self.state.generation)
+        {
+            return Err(Status::MAC_WRONG);
+        }
+        let approvable_cents = if answer.outcome == CardOutcome::Declined { 0 } else { self.state.asked_cents };
+        if answer.approved_cents > approvable_cents {
             return Err(Status::WRONG_DATA);
         }
         journal.state = TapState::Completed;
         journal.sale = answer.sale;
         journal.approved_cents = answer.approved_cents;
         let mut next = CardState { journal: Some(journal), ..self.state };
-        if let Some(script) = script {
-            next = self.apply(&script, next)?;
+        if let Some(script) = &script {
+            next = self.apply(script, next)?;
         }
         self.commit(next)?;
         Ok(frame::answer(&[], Status::OK))
     }
 
-    /// The state after a script. One that is not above the last changes nothing: it was sent again.
+    /// The state after a script whose MAC is right. One that is not above the last changes nothing: it was sent again.
     fn apply(&self, script: &Script, mut next: CardState) -> Result<CardState, Status> {
-        if !script.is_signed(&self.keys()?.script, &self.id, self.state.generation) {
-            return Err(Status::MAC_WRONG);
-        }
         if script.number <= self.state.script_number {
             return Ok(next);
         }

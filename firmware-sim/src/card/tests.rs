@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use card_protocol::frame::{decode_answer, get_last, select};
 use card_protocol::{CardAnswer, MasterKey, Secret, TransactionKind};
+use serde_json::Value;
 
 use super::*;
 
@@ -42,6 +43,34 @@ fn asked() -> Authorise {
         basket_digest: [5; 16],
         is_online: true,
     }
+}
+
+/// The bytes of a command; `data` may be of any length that a byte can say.
+fn command(header: [u8; 4], data: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(data.len()).unwrap();
+    if data.is_empty() { [&header[..], &[0]].concat() } else { [&header[..], &[length], data, &[0]].concat() }
+}
+
+const AUTHORISE: [u8; 4] = [0x80, 0x10, 0, 0];
+const COMPLETE: [u8; 4] = [0x80, 0x12, 0, 0];
+const GET_LAST: [u8; 4] = [0x80, 0x14, 0, 0];
+const SELECT: [u8; 4] = [0x00, 0xa4, 4, 0];
+
+/// Memory that keeps nothing.
+struct Broken;
+
+impl Memory for Broken {
+    fn commit(&mut self, _: &CardState) -> io::Result<()> {
+        Err(io::Error::other("full"))
+    }
+}
+
+/// A card whose memory has failed while it was selected.
+fn failed() -> Card<Broken> {
+    let mut card = Card::new(ID, generations(), CardState::new(1), Broken).unwrap();
+    assert_eq!(status_of(&mut card, select().as_bytes()), Status::OK);
+    assert_eq!(status_of(&mut card, asked().command().as_bytes()), Status::DEAD);
+    card
 }
 
 fn status_of<M: Memory>(card: &mut Card<M>, command: &[u8]) -> Status {
@@ -150,18 +179,17 @@ fn the_state_is_committed_before_the_answer_leaves() {
 }
 
 #[test]
-fn a_card_whose_memory_fails_answers_no_more() {
-    struct Broken;
-    impl Memory for Broken {
-        fn commit(&mut self, _: &CardState) -> io::Result<()> {
-            Err(io::Error::other("full"))
-        }
-    }
-    let mut card = Card::new(ID, generations(), CardState::new(1), Broken).unwrap();
-    status_of(&mut card, select().as_bytes());
-    assert_eq!(status_of(&mut card, asked().command().as_bytes()), Status::DEAD);
-    assert_eq!(status_of(&mut card, select().as_bytes()), Status::DEAD);
+fn a_card_whose_memory_failed_answers_every_instruction_it_knows_with_dead() {
+    let mut card = failed();
     assert!(card.failure().is_some());
+    assert_eq!(*card.state(), CardState::new(1), "what was not kept did not happen");
+    let complete = Complete { answer: answered(1, CardOutcome::Approved, 1), script: None }.command();
+    for _ in 0..2 {
+        for asked in [get_last().as_bytes(), asked().command().as_bytes(), complete.as_bytes(), select().as_bytes()] {
+            assert_eq!(status_of(&mut card, asked), Status::DEAD, "{asked:?}");
+        }
+        card.leave_field();
+    }
 }
 
 #[test]
@@ -183,8 +211,84 @@ fn complete_takes_the_right_answer_once() {
 }
 
 #[test]
-fn complete_without_a_tap_is_not_now() {
-    assert_eq!(completes(&mut selected(), answered(0, CardOutcome::Approved, 1), None), Status::NOT_NOW);
+fn complete_without_a_tap_that_waits_is_not_now_whatever_its_data() {
+    let mut completed = selected();
+    authorise(&mut completed, &asked());
+    assert_eq!(completes(&mut completed, answered(1, CardOutcome::Approved, 1), None), Status::OK);
+    for (name, mut card) in [("never tapped", selected()), ("completed", completed)] {
+        let before = *card.state();
+        assert_eq!(completes(&mut card, answered(1, CardOutcome::Approved, 1), None), Status::NOT_NOW, "{name}");
+        for length in [0, 1, 40, 41, 42, 77, 78, 79, 255] {
+            let status = status_of(&mut card, &command(COMPLETE, &vec![0xff; length]));
+            assert_eq!(status, Status::NOT_NOW, "{name}, {length} bytes");
+        }
+        assert_eq!(*card.state(), before, "{name}");
+    }
+}
+
+#[test]
+fn a_declined_tap_is_completed_as_any_other() {
+    let mut card = selected();
+    for (counter, cents, expected) in [(1, 561, Status::WRONG_DATA), (2, 560, Status::OK), (3, 0, Status::OK)] {
+        assert_eq!(authorise(&mut card, &Authorise { is_online: false, ..asked() }).decision, Decision::Declined);
+        assert_eq!(completes(&mut card, answered(counter, CardOutcome::Approved, cents), None), expected, "{cents}");
+    }
+}
+
+#[test]
+fn complete_is_checked_in_the_order_of_the_document() {
+    let right = answered(1, CardOutcome::Approved, 560).encode();
+    let too_much = answered(1, CardOutcome::Approved, 561).encode();
+    let forged = |bytes: &[u8], at: usize, byte: u8| {
+        let mut bytes = bytes.to_vec();
+        bytes[at] = byte;
+        bytes
+    };
+    let block = script(1, Change::Block).unwrap().encode();
+    let foreign = script(1, Change::ActivateGeneration(3)).unwrap().encode();
+    let mac_at = Script::LENGTH - 1;
+    let bent = forged(&block, mac_at, !block[mac_at]);
+    let bent_foreign = forged(&foreign, mac_at, !foreign[mac_at]);
+    let unknown_outcome = forged(&right, 0, 9);
+    let mut card = selected();
+    authorise(&mut card, &asked());
+    let before = *card.state();
+    for (name, data, expected) in [
+        ("no data", vec![], Status::WRONG_LENGTH),
+        ("too short, and a code", unknown_outcome[..40].to_vec(), Status::WRONG_LENGTH),
+        ("between the lengths, and a code", [&unknown_outcome, &block[..36]].concat(), Status::WRONG_LENGTH),
+        ("too long, and a code", [&unknown_outcome[..], &block, &[0]].concat(), Status::WRONG_LENGTH),
+        ("the answer's code, and its MAC", unknown_outcome.clone(), Status::WRONG_DATA),
+        (
+            "the script's code, and the MACs",
+            [&forged(&too_much, 40, 0)[..], &forged(&bent, 4, 9)].concat(),
+            Status::WRONG_DATA,
+        ),
+        (
+            "an unused byte, and the MACs",
+            [&forged(&too_much, 40, 0)[..], &forged(&bent, 20, 1)].concat(),
+            Status::WRONG_DATA,
+        ),
+        ("the answer's MAC, and the amount", forged(&right, 8, 0xff), Status::MAC_WRONG),
+        ("the script's MAC, and the amount", [&too_much[..], &bent].concat(), Status::MAC_WRONG),
+        ("the script's MAC, and the generation", [&right[..], &bent_foreign].concat(), Status::MAC_WRONG),
+        ("the amount, and the script is right", [&too_much[..], &block].concat(), Status::WRONG_DATA),
+        ("a generation that the card does not have", [&right[..], &foreign].concat(), Status::WRONG_DATA),
+    ] {
+        assert_eq!(status_of(&mut card, &command(COMPLETE, &data)), expected, "{name}");
+        assert_eq!(*card.state(), before, "{name}: changed");
+    }
+    assert_eq!(status_of(&mut card, &command(COMPLETE, &[&right[..], &block].concat())), Status::OK);
+}
+
+#[test]
+fn a_generation_that_the_card_does_not_have_is_no_fault_of_a_script_that_is_sent_again() {
+    let mut card = card_with(CardState { script_number: 1, ..CardState::new(1) });
+    status_of(&mut card, select().as_bytes());
+    authorise(&mut card, &asked());
+    let answer = answered(1, CardOutcome::Approved, 560);
+    assert_eq!(completes(&mut card, answer, script(1, Change::ActivateGeneration(3))), Status::OK);
+    assert_eq!((card.state().generation, card.state().script_number), (1, 1));
 }
 
 #[test]
@@ -214,7 +318,6 @@ fn a_blocked_card_declines_until_a_script_unblocks_it() {
     authorise(&mut card, &asked());
     assert_eq!(completes(&mut card, answered(1, CardOutcome::Approved, 560), script(1, Change::Block)), Status::OK);
     assert_eq!(authorise(&mut card, &asked()).decision, Decision::Declined);
-    assert_eq!(completes(&mut card, answered(2, CardOutcome::Approved, 0), None), Status::WRONG_DATA);
     assert_eq!(completes(&mut card, answered(2, CardOutcome::Declined, 0), script(2, Change::Unblock)), Status::OK);
     assert_eq!(authorise(&mut card, &asked()).decision, Decision::Online);
 }
@@ -294,7 +397,8 @@ fn what_is_not_understood_has_its_own_status() {
         ("an instruction of another class", with(0, 0x00), Status::NO_INSTRUCTION),
         ("a length beyond the data", with(4, 0xff), Status::WRONG_LENGTH),
         ("data cut short", vec![0x80, 0x10, 0, 0, 2, 1, 1], Status::WRONG_LENGTH),
-        ("parameters", with(3, 1), Status::WRONG_DATA),
+        ("first parameter", with(2, 1), Status::WRONG_PARAMETERS),
+        ("second parameter", with(3, 1), Status::WRONG_PARAMETERS),
         ("kind", with(kind_at, 9), Status::WRONG_DATA),
         ("currency", with(currency_at, 9), Status::WRONG_DATA),
         ("another application", vec![0x00, 0xa4, 4, 0, 2, 1, 2, 0], Status::NOT_FOUND),
@@ -305,10 +409,203 @@ fn what_is_not_understood_has_its_own_status() {
 }
 
 #[test]
-fn nothing_works_before_select() {
-    let mut card = card_with(CardState::new(1));
-    assert_eq!(status_of(&mut card, asked().command().as_bytes()), Status::NO_CLASS);
-    assert_eq!(card.state().counter, 0);
+fn nothing_works_unless_the_application_is_selected() {
+    let mut left = selected();
+    left.leave_field();
+    let mut another = selected();
+    assert_eq!(status_of(&mut another, &command(SELECT, b"another")), Status::NOT_FOUND);
+    for (name, mut card) in [("never", card_with(CardState::new(1))), ("left", left), ("another", another)] {
+        for length in [0, 1, 41, 84] {
+            for header in [AUTHORISE, COMPLETE, GET_LAST] {
+                let status = status_of(&mut card, &command(header, &vec![0xff; length]));
+                assert_eq!(status, Status::NOT_NOW, "{name}: {header:?}, {length} bytes");
+            }
+        }
+        assert_eq!(status_of(&mut card, asked().command().as_bytes()), Status::NOT_NOW, "{name}");
+        assert_eq!(*card.state(), CardState::new(1), "{name}");
+    }
+}
+
+#[test]
+fn of_several_faults_the_first_of_the_table_is_answered() {
+    // each has the faults of those after it too, as far as a command can
+    let before_the_memory = [
+        ("no header", vec![0x90, 0x99, 9], Status::WRONG_LENGTH),
+        ("a length that does not fit", vec![0x90, 0x99, 9, 9, 5, 0], Status::WRONG_LENGTH),
+        ("the same of a class that is known", vec![0x80, 0x99, 9, 9, 5, 0], Status::WRONG_LENGTH),
+        ("the same of an instruction that is known", vec![0x80, 0x10, 9, 9, 5, 0], Status::WRONG_LENGTH),
+        ("class", command([0x90, 0x99, 9, 9], &[0xff]), Status::NO_CLASS),
+        ("class, instruction of another", command([0x01, 0xa4, 4, 0], &[0xff]), Status::NO_CLASS),
+        ("instruction", command([0x80, 0x99, 9, 9], &[0xff]), Status::NO_INSTRUCTION),
+        ("SELECT of the other class", command([0x80, 0xa4, 4, 0], &[0xff]), Status::NO_INSTRUCTION),
+        ("PUT DATA", command([0x00, 0xda, 9, 9], &[0xff]), Status::NO_INSTRUCTION),
+        ("SELECT's parameters", command([0x00, 0xa4, 4, 1], &[0xff]), Status::WRONG_PARAMETERS),
+        ("AUTHORISE's parameters", command([0x80, 0x10, 0, 9], &[0xff]), Status::WRONG_PARAMETERS),
+        ("COMPLETE's parameters", command([0x80, 0x12, 9, 0], &[0xff]), Status::WRONG_PARAMETERS),
+        ("GET LAST's parameters", command([0x80, 0x14, 4, 0], &[0xff]), Status::WRONG_PARAMETERS),
+    ];
+    for (name, command, expected) in &before_the_memory {
+        assert_eq!(status_of(&mut failed(), command), *expected, "{name}, memory failed");
+        assert_eq!(status_of(&mut card_with(CardState::new(1)), command), *expected, "{name}, not selected");
+        let mut card = selected();
+        assert_eq!(status_of(&mut card, command), *expected, "{name}, selected");
+        assert_eq!(status_of(&mut card, get_last().as_bytes()), Status::OK, "{name}: still selected");
+    }
+    let mut failed = failed();
+    failed.leave_field();
+    for header in [SELECT, AUTHORISE, COMPLETE, GET_LAST] {
+        assert_eq!(status_of(&mut failed, &command(header, &[0xff])), Status::DEAD, "{header:?}");
+    }
+
+    let mut spent = card_with(CardState { counter: u32::MAX, ..CardState::new(1) });
+    status_of(&mut spent, select().as_bytes());
+    let unknown_kind = {
+        let mut data = asked().encode();
+        data[48] = 9;
+        data
+    };
+    for (name, command, expected) in [
+        ("length", command(AUTHORISE, &unknown_kind[..83]), Status::WRONG_LENGTH),
+        ("code", command(AUTHORISE, &unknown_kind), Status::WRONG_DATA),
+        ("currency", Authorise { currency: 840, ..asked() }.command().as_bytes().to_vec(), Status::WRONG_DATA),
+        ("counter", asked().command().as_bytes().to_vec(), Status::DEAD),
+        ("COMPLETE", command(COMPLETE, &[0xff]), Status::NOT_NOW),
+        ("GET LAST", command(GET_LAST, &[]), Status::OK),
+        ("SELECT", select().as_bytes().to_vec(), Status::OK),
+    ] {
+        assert_eq!(status_of(&mut spent, &command), expected, "{name}, counter spent");
+    }
+}
+
+/// What every maker of a card has to check it with.
+struct Vectors(Value);
+
+impl Vectors {
+    fn read() -> Self {
+        Self(serde_json::from_str(include_str!("../../../card-protocol/vectors/v1.json")).unwrap())
+    }
+
+    fn section(&self, section: &str) -> &[Value] {
+        self.0[section].as_array().unwrap()
+    }
+
+    /// A field of the vector with this name.
+    fn bytes(&self, section: &str, name: &str, field: &str) -> Vec<u8> {
+        let vector = self.section(section).iter().find(|vector| vector["name"] == name).unwrap();
+        bytes(&vector[field])
+    }
+
+    fn array<const N: usize>(&self, section: &str, name: &str, field: &str) -> [u8; N] {
+        self.bytes(section, name, field).try_into().unwrap()
+    }
+
+    /// The card of the vectors, selected, before the tap with the counter 258.
+    fn card(&self) -> Card<Fleeting> {
+        let id = self.array("keys", "generation 1", "card");
+        let names = [(1, "generation 1"), (2, "generation 2 of the same card")];
+        let generations = names.map(|(number, name)| {
+            let master = MasterKey::new(Secret::new(self.array("keys", name, "master")));
+            Generation { number, keys: master.card_keys(&id, number) }
+        });
+        let state = CardState { counter: 0x101, offline_total_cents: 0x506, offline_count: 7, ..CardState::new(1) };
+        let mut card = Card::new(id, generations.to_vec(), state, Fleeting).unwrap();
+        self.drive(&mut card, "selects", "a card");
+        card
+    }
+
+    /// Gives the card the vector's command; it must answer as the vector does.
+    fn drive(&self, card: &mut Card<Fleeting>, section: &str, name: &str) {
+        let answer = card.transmit(&self.bytes(section, name, "command"));
+        assert_eq!(answer.as_bytes(), self.bytes(section, name, "answer"), "{section}: {name}");
+    }
+
+    /// Gives the card the COMPLETE of a response or script.
+    fn complete(&self, card: &mut Card<Fleeting>, section: &str, name: &str) -> Vec<u8> {
+        card.transmit(&self.bytes(section, name, "command")).as_bytes().to_vec()
+    }
+}
+
+fn bytes(digits: &Value) -> Vec<u8> {
+    let digits = digits.as_str().unwrap();
+    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
+}
+
+#[test]
+fn the_card_answers_what_the_vectors_answer() {
+    let vectors = Vectors::read();
+    let tapped = || {
+        let mut card = vectors.card();
+        vectors.drive(&mut card, "transactions", "sale online");
+        card
+    };
+    let mut card = tapped();
+    vectors.drive(&mut card, "lasts", "signed");
+    assert_eq!(vectors.complete(&mut card, "responses", "approved"), [0x90, 0x00]);
+    vectors.drive(&mut card, "lasts", "completed");
+    vectors.drive(&mut card, "transactions", "hold online");
+    let mut card = vectors.card();
+    card.state.counter = 0x103;
+    card.state.is_blocked = true;
+    vectors.drive(&mut card, "selects", "blocked");
+    vectors.drive(&mut card, "transactions", "declined by the card");
+    let mut card = vectors.card();
+    card.state = CardState::new(1);
+    vectors.drive(&mut card, "lasts", "never tapped");
+    vectors.drive(&mut card, "transactions", "first tap of a card, of nothing that costs");
+    for name in ["declined", "approved in part"] {
+        assert_eq!(vectors.complete(&mut tapped(), "responses", name), [0x90, 0x00], "{name}");
+    }
+    for vector in vectors.section("scripts") {
+        let name = vector["name"].as_str().unwrap();
+        let mut card = tapped();
+        assert_eq!(vectors.complete(&mut card, "scripts", name), [0x90, 0x00], "{name}");
+        assert_eq!(card.state().script_number.to_be_bytes(), *bytes(&vector["number"]), "{name}");
+    }
+}
+
+#[test]
+fn the_card_gives_each_status_of_the_vectors() {
+    let vectors = Vectors::read();
+    let complete = |name| vectors.bytes("responses", name, "command");
+    let authorise = vectors.bytes("transactions", "sale online", "command");
+    let select = vectors.bytes("selects", "a card", "command");
+    let last = vectors.bytes("lasts", "signed", "command");
+    let with = |command: &[u8], at: usize, byte: u8| {
+        let mut bytes = command.to_vec();
+        bytes[at] = byte;
+        bytes
+    };
+    for vector in vectors.section("statuses") {
+        let name = vector["name"].as_str().unwrap();
+        let mut card = vectors.card();
+        if name == "dead" {
+            card.state.counter = u32::MAX;
+        } else if name != "not_now" {
+            vectors.drive(&mut card, "transactions", "sale online");
+        }
+        let commands = match name {
+            "done" => vec![complete("approved")],
+            "wrong_length" => vec![authorise[..3].to_vec(), authorise[..50].to_vec(), [&last[..4], &[1, 5]].concat()],
+            "mac_wrong" => vec![with(&complete("approved"), 45, 0), with(&complete("approved"), 13, 1)],
+            "not_now" => vec![complete("approved"), complete("greatest amount")],
+            "wrong_data" => {
+                vec![with(&authorise, 53, 9), with(&complete("approved"), 5, 9), complete("greatest amount")]
+            }
+            "not_found" => vec![with(&select, 11, 2)],
+            "wrong_parameters" => vec![with(&authorise, 3, 1), with(&select, 2, 0), with(&last, 2, 1)],
+            "no_instruction" => vec![with(&authorise, 0, 0), with(&select, 0, 0x80), vec![0x00, 0x20, 0x00, 0x80]],
+            "no_class" => vec![with(&authorise, 0, 0x90), with(&select, 0, 0x01)],
+            "dead" => vec![authorise.clone()],
+            _ => vec![],
+        };
+        assert!(!commands.is_empty(), "nothing drives the card to {name}");
+        let before = *card.state();
+        for command in commands {
+            assert_eq!(card.transmit(&command).as_bytes(), bytes(&vector["answer"]), "{name}: {command:02x?}");
+            assert!(name == "done" || *card.state() == before, "{name} changed the card: {command:02x?}");
+        }
+    }
+    assert!(!vectors.section("statuses").is_empty());
 }
 
 #[test]
