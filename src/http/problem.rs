@@ -91,7 +91,7 @@ sorts! {
     TOO_MANY_REQUESTS = 429 "too-many-requests" "Too many requests"
         "Wait as long as Retry-After says, then send the same again.";
     INTERNAL = 500 "internal" "Something went wrong on our side"
-        "Nothing was booked. Tell whoever keeps the service the request id.";
+        "Ask for the sale by its id before anything else. Tell whoever keeps the service the request id.";
     BUSY = 503 "busy" "Too many sales wait"
         "Nothing was booked. Send the same again in a moment.";
     UNAVAILABLE = 503 "unavailable" "The service cannot book now"

@@ -1,4 +1,4 @@
-//! Whether a card really said what a sale says it said.
+//! Whether a card really said what a sale says it said, and what it is answered.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use crate::domain::hex::to_hex;
 use crate::domain::operation::Booked;
 use crate::domain::sale::SaleRequest;
 
-/// Checks a card's MAC over a sale, and signs what the card is answered.
+/// Checks a card's MAC over a sale.
 pub trait CardProof: Send + Sync + 'static {
     /// Whether the MAC is the card's.
     fn is_right(&self, request: &SaleRequest) -> bool;
