@@ -144,6 +144,7 @@ pub fn lunch(keys: &dyn KeyStore, card: Uuid, counter: u32) -> Result<SaleReques
         time_ms: 0,
         offline_total_cents: 0,
         offline_count: 0,
+        script_number: 0,
         mac: [0; 16],
     };
     let line = |service| BasketLine { service, quantity: 1, hold: None };

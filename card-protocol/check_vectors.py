@@ -44,6 +44,7 @@ TRANSACTION_FIELDS = [
     ("basket_digest", 16),
     ("offline_total", 4),
     ("offline_count", 1),
+    ("script_number", 4),
 ]
 AUTHORISE_FIELDS = [
     "terminal",
@@ -57,7 +58,7 @@ AUTHORISE_FIELDS = [
     "basket_digest",
     "online",
 ]
-AUTHORISED_FIELDS = ["decision", "generation", "counter", "holder_verification", "offline_total", "offline_count"]
+AUTHORISED_FIELDS = ["decision", "generation", "counter", "holder_verification", "offline_total", "offline_count", "script_number"]
 
 # Parameters of each change of a script.
 CHANGES = {
@@ -221,11 +222,11 @@ def check_scripts(vector):
 
 def check_selects(vector):
     card, generation = vector.input("card", 16), vector.input("generation", 1)
-    blocked, pin = vector.input("blocked", 1)[0], vector.input("pin", 1)[0]
-    if blocked > 1 or pin > 1:
+    blocked, pin, blank = (vector.input(flag, 1)[0] for flag in ("blocked", "pin", "blank"))
+    if max(blocked, pin, blank) > 1:
         raise Difference(f"{vector.where}: a flag is 00 or 01")
     vector.expect("command", apdu("00a40400", APPLICATION))
-    vector.expect("answer", VERSION + card + generation + bytes([blocked | pin << 1]) + DONE)
+    vector.expect("answer", VERSION + card + generation + bytes([blocked | pin << 1 | blank << 2]) + DONE)
 
 
 def check_lasts(vector):

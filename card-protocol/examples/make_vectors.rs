@@ -166,6 +166,7 @@ fn tap() -> Transaction {
         basket_digest: digest(3),
         offline_total_cents: 0x0506,
         offline_count: 7,
+        script_number: 0x0809,
     }
 }
 
@@ -193,6 +194,7 @@ fn authorised(tap: &Transaction) -> Authorised {
         holder_verification: tap.holder_verification,
         offline_total_cents: tap.offline_total_cents,
         offline_count: tap.offline_count,
+        script_number: tap.script_number,
         mac: tap.sign(&card_keys().transaction),
         terminal_mac: if is_offline { tap.sign_for_terminal(&terminal_key()) } else { [0; 16] },
     }
@@ -223,6 +225,7 @@ fn transaction(about: &str, tap: &Transaction) -> Fields {
         bytes("basket_digest", tap.basket_digest),
         bytes("offline_total", tap.offline_total_cents.to_be_bytes()),
         bytes("offline_count", [tap.offline_count]),
+        bytes("script_number", tap.script_number.to_be_bytes()),
         bytes("online", [u8::from(authorise.is_online)]),
         bytes("command", authorise.command().as_bytes()),
         bytes("record", tap.encode(TRANSACTION_TAG)),
@@ -256,6 +259,7 @@ fn transactions() -> Vec<Fields> {
         basket_digest: digest(1),
         offline_total_cents: 0,
         offline_count: 0,
+        script_number: 0,
         ..tap()
     };
     let greatest = Transaction {
@@ -270,6 +274,7 @@ fn transactions() -> Vec<Fields> {
         basket_digest: [0xff; 16],
         offline_total_cents: u32::MAX,
         offline_count: u8::MAX,
+        script_number: u32::MAX,
         ..tap()
     };
     vec![
@@ -363,23 +368,26 @@ fn scripts() -> Vec<Fields> {
 }
 
 fn selects() -> Vec<Fields> {
-    let vector = |about: &str, is_blocked: bool, has_pin: bool| {
-        let selected = Selected { card: id(CARD), generation: 1, is_blocked, has_pin };
+    let vector = |about: &str, is_blocked: bool, has_pin: bool, is_blank: bool| {
+        let (card, generation) = if is_blank { ([0; 16], 0) } else { (id(CARD), 1) };
+        let selected = Selected { card, generation, is_blocked, has_pin, is_blank };
         vec![
             name(about),
             bytes("card", selected.card),
             bytes("generation", [selected.generation]),
             bytes("blocked", [u8::from(is_blocked)]),
             bytes("pin", [u8::from(has_pin)]),
+            bytes("blank", [u8::from(is_blank)]),
             bytes("command", select().as_bytes()),
             bytes("answer", answer(&selected.encode(), Status::OK).as_bytes()),
         ]
     };
     vec![
-        vector("a card", false, false),
-        vector("blocked", true, false),
-        vector("with a PIN", false, true),
-        vector("blocked, with a PIN", true, true),
+        vector("a card", false, false, false),
+        vector("blocked", true, false, false),
+        vector("with a PIN", false, true, false),
+        vector("blocked, with a PIN", true, true, false),
+        vector("blank", false, false, true),
     ]
 }
 
@@ -396,6 +404,7 @@ fn last(about: &str, last: &Last) -> Fields {
         bytes("holder_verification", [authorised.holder_verification.code()]),
         bytes("offline_total", authorised.offline_total_cents.to_be_bytes()),
         bytes("offline_count", [authorised.offline_count]),
+        bytes("script_number", authorised.script_number.to_be_bytes()),
         bytes("mac", authorised.mac),
         bytes("terminal_mac", authorised.terminal_mac),
         bytes("sale", last.sale),
@@ -421,6 +430,7 @@ fn lasts() -> Vec<Fields> {
         holder_verification: HolderVerification::None,
         offline_total_cents: 0,
         offline_count: 0,
+        script_number: 0,
         mac: [0; 16],
         terminal_mac: [0; 16],
     };

@@ -5,6 +5,7 @@
 //! status.
 
 use crate::bytes::{Reader, Writer, byte_codes};
+use crate::personalise::PutKeys;
 use crate::response::CardAnswer;
 use crate::script::Script;
 use crate::transaction::{Decision, HolderVerification, TransactionKind};
@@ -14,13 +15,13 @@ use crate::{MAC_LENGTH, Mac, Malformed, VERSION};
 pub const APPLICATION: [u8; 7] = [0xf0, b'P', b'A', b'S', b'J', b'E', VERSION];
 
 /// Bytes of the longest command: header, length, the longest data, expected length.
-pub const COMMAND_LENGTH_MAX: usize = 5 + Authorise::LENGTH + 1;
+pub const COMMAND_LENGTH_MAX: usize = 5 + PutKeys::LENGTH + 1;
 
 /// Bytes of the longest answer, status included.
 pub const ANSWER_LENGTH_MAX: usize = Last::LENGTH + 2;
 
 byte_codes! {
-    /// Instructions. VERIFY and PUT DATA are foreseen and not described yet.
+    /// Instructions.
     Instruction {
         /// Class 00, parameters 04 00; data: the application's name.
         Select = 0xa4,
@@ -30,9 +31,9 @@ byte_codes! {
         Complete = 0x12,
         /// Class 80, parameters 00 00, no data.
         GetLast = 0x14,
-        /// Class 00, parameters 00 80: the optional PIN.
+        /// Class 00, parameters 00 80; data: [`PinBlock`](crate::pin::PinBlock).
         Verify = 0x20,
-        /// Class 00: personalises.
+        /// Class 00, parameters: a [`personalise`](crate::personalise) record's tag; data: the record.
         PutData = 0xda,
     }
 }
@@ -46,6 +47,20 @@ impl Status {
     pub const OK: Self = Self(0x9000);
     /// The data's length is wrong.
     pub const WRONG_LENGTH: Self = Self(0x6700);
+    /// A PIN is wrong: the low digit of the status says how many tries are left.
+    pub const fn pin_wrong(tries_left: u8) -> Self {
+        Self(0x63c0 | (tries_left & 0x0f) as u16)
+    }
+
+    /// How many tries are left, if this is the status of a wrong PIN.
+    pub const fn tries_left(self) -> Option<u8> {
+        if self.0 & 0xfff0 == 0x63c0 { Some((self.0 & 0x000f) as u8) } else { None }
+    }
+
+    /// The PIN was wrong too often: a script unblocks it.
+    pub const PIN_BLOCKED: Self = Self(0x6983);
+    /// The card has no PIN.
+    pub const NO_PIN: Self = Self(0x6a88);
     /// A MAC is wrong.
     pub const MAC_WRONG: Self = Self(0x6982);
     /// The application is not selected, or no tap waits for this.
@@ -109,6 +124,9 @@ impl<'a> Command<'a> {
             (0x80, 0x10) => (Instruction::Authorise, [0x00, 0x00]),
             (0x80, 0x12) => (Instruction::Complete, [0x00, 0x00]),
             (0x80, 0x14) => (Instruction::GetLast, [0x00, 0x00]),
+            (0x00, 0x20) => (Instruction::Verify, [0x00, 0x80]),
+            // its parameters name the record
+            (0x00, 0xda) => (Instruction::PutData, self.parameters),
             (0x00 | 0x80, _) => return Err(Status::NO_INSTRUCTION),
             _ => return Err(Status::NO_CLASS),
         };
@@ -152,7 +170,7 @@ pub type CommandFrame = Frame<COMMAND_LENGTH_MAX>;
 /// An answer's frame.
 pub type AnswerFrame = Frame<ANSWER_LENGTH_MAX>;
 
-fn command(header: [u8; 4], data: &[u8]) -> CommandFrame {
+pub(crate) fn command(header: [u8; 4], data: &[u8]) -> CommandFrame {
     // No data of this protocol is longer than a byte can say.
     let length = u8::try_from(data.len()).unwrap_or(u8::MAX);
     if data.is_empty() { Frame::new(&[&header, &[0]]) } else { Frame::new(&[&header, &[length], data, &[0]]) }
@@ -187,15 +205,17 @@ pub struct Selected {
     pub generation: u8,
     pub is_blocked: bool,
     pub has_pin: bool,
+    /// It was never personalised: card and generation are zero, and PUT DATA is all that it takes.
+    pub is_blank: bool,
 }
 
 impl Selected {
-    /// Bytes: version 1, card 16, generation 1, state 1 (bit 0: blocked; bit 1: has a PIN).
+    /// Bytes: version 1, card 16, generation 1, state 1 (bit 0: blocked; bit 1: has a PIN; bit 2: blank).
     pub const LENGTH: usize = 19;
 
     /// The bytes.
     pub fn encode(&self) -> [u8; Self::LENGTH] {
-        let state = u8::from(self.is_blocked) | u8::from(self.has_pin) << 1;
+        let state = u8::from(self.is_blocked) | u8::from(self.has_pin) << 1 | u8::from(self.is_blank) << 2;
         Writer::new().put(&[VERSION]).put(&self.card).put(&[self.generation, state]).done()
     }
 
@@ -207,10 +227,10 @@ impl Selected {
             return Err(Malformed::Code);
         }
         let (card, generation, state) = (reader.take()?, reader.u8()?, reader.u8()?);
-        if state > 3 {
+        if state > 7 {
             return Err(Malformed::Code);
         }
-        Ok(Self { card, generation, is_blocked: state & 1 != 0, has_pin: state & 2 != 0 })
+        Ok(Self { card, generation, is_blocked: state & 1 != 0, has_pin: state & 2 != 0, is_blank: state & 4 != 0 })
     }
 }
 
@@ -290,6 +310,8 @@ pub struct Authorised {
     pub holder_verification: HolderVerification,
     pub offline_total_cents: u32,
     pub offline_count: u8,
+    /// Of the last script that was applied.
+    pub script_number: u32,
     /// For the service.
     pub mac: Mac,
     /// For the terminal; all zero unless approved offline.
@@ -297,9 +319,9 @@ pub struct Authorised {
 }
 
 impl Authorised {
-    /// Bytes: decision 1, generation 1, counter 4, holder verification 1, offline total 4, offline count 1, MAC 16,
-    /// terminal's MAC 16.
-    pub const LENGTH: usize = 12 + 2 * MAC_LENGTH;
+    /// Bytes: decision 1, generation 1, counter 4, holder verification 1, offline total 4, offline count 1, script number 4,
+    /// MAC 16, terminal's MAC 16.
+    pub const LENGTH: usize = 16 + 2 * MAC_LENGTH;
 
     /// The bytes.
     pub fn encode(&self) -> [u8; Self::LENGTH] {
@@ -309,6 +331,7 @@ impl Authorised {
             .put(&[self.holder_verification.code()])
             .put(&self.offline_total_cents.to_be_bytes())
             .put(&[self.offline_count])
+            .put(&self.script_number.to_be_bytes())
             .put(&self.mac)
             .put(&self.terminal_mac)
             .done()
@@ -322,6 +345,7 @@ impl Authorised {
             holder_verification: HolderVerification::from_code(reader.u8()?)?,
             offline_total_cents: reader.u32()?,
             offline_count: reader.u8()?,
+            script_number: reader.u32()?,
             mac: reader.take()?,
             terminal_mac: reader.take()?,
         })
@@ -401,7 +425,7 @@ pub struct Last {
 }
 
 impl Last {
-    /// Bytes: state 1, terminal 16, terminal sequence 8, answer to AUTHORISE 44, sale 16, approved amount 8.
+    /// Bytes: state 1, terminal 16, terminal sequence 8, answer to AUTHORISE 48, sale 16, approved amount 8.
     pub const LENGTH: usize = 49 + Authorised::LENGTH;
 
     /// The bytes.

@@ -9,12 +9,16 @@
 //! - [`response`]: what the service answers a card.
 //! - [`script`]: what the service tells a card to change.
 //! - [`frame`]: commands and answers between terminal and card.
+//! - [`pin`]: the optional PIN.
+//! - [`personalise`]: how a blank card becomes a client's.
 #![no_std]
 
 pub mod basket;
 mod bytes;
 pub mod frame;
 pub mod keys;
+pub mod personalise;
+pub mod pin;
 pub mod response;
 pub mod script;
 pub mod transaction;

@@ -1,4 +1,4 @@
-//! What a card signs: one tap, whole, in 120 bytes.
+//! What a card signs: one tap, whole, in 124 bytes.
 
 use crate::bytes::{Writer, byte_codes};
 use crate::keys::{Key, TerminalVerifyKey, TransactionKey};
@@ -68,6 +68,8 @@ pub struct Transaction {
     pub offline_total_cents: u32,
     /// Taps approved offline since the last reset, this one included.
     pub offline_count: u8,
+    /// Of the last script that the card applied: how the service hears that one has come.
+    pub script_number: u32,
 }
 
 /// What the record for the service begins with.
@@ -77,11 +79,11 @@ pub const VERIFY_TAG: &[u8; 8] = b"PASJEVFY";
 
 impl Transaction {
     /// Bytes of the record.
-    pub const LENGTH: usize = 120;
+    pub const LENGTH: usize = 124;
 
     /// The record: tag 8, version 1, card 16, generation 1, counter 4, terminal 16, location 16, terminal sequence 8,
     /// terminal nonce 8, kind 1, decision 1, holder verification 1, currency 2, amount 8, time 8, basket digest 16,
-    /// offline total 4, offline count 1.
+    /// offline total 4, offline count 1, script number 4.
     pub fn encode(&self, tag: &[u8; 8]) -> [u8; Self::LENGTH] {
         Writer::new()
             .put(tag)
@@ -100,6 +102,7 @@ impl Transaction {
             .put(&self.basket_digest)
             .put(&self.offline_total_cents.to_be_bytes())
             .put(&[self.offline_count])
+            .put(&self.script_number.to_be_bytes())
             .done()
     }
 

@@ -129,7 +129,7 @@ fn what_is_decoded_has_the_same_bytes_again_or_is_refused() {
 
 #[test]
 fn another_version_and_unknown_flags_are_refused() {
-    let selected = Selected { card: [5; 16], generation: 2, is_blocked: true, has_pin: false };
+    let selected = Selected { card: [5; 16], generation: 2, is_blocked: true, has_pin: false, is_blank: false };
     let mut bytes = selected.encode();
     assert_eq!(Selected::decode(&bytes), Ok(selected));
     bytes[18] = 4;

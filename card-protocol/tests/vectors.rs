@@ -184,6 +184,7 @@ fn transactions(vector: &mut Vector) -> Checked {
         basket_digest: vector.input("basket_digest")?,
         offline_total_cents: vector.u32("offline_total")?,
         offline_count: vector.u8("offline_count")?,
+        script_number: vector.u32("script_number")?,
     };
     let authorise = Authorise {
         terminal: tap.terminal,
@@ -227,6 +228,7 @@ fn transactions(vector: &mut Vector) -> Checked {
         holder_verification: tap.holder_verification,
         offline_total_cents: tap.offline_total_cents,
         offline_count: tap.offline_count,
+        script_number: tap.script_number,
         mac,
         terminal_mac,
     };
@@ -301,7 +303,8 @@ fn selects(vector: &mut Vector) -> Checked {
     vector.output("command", command.as_bytes())?;
     same("name", &&card_protocol::frame::APPLICATION[..], &data(command.as_bytes(), Instruction::Select)?)?;
     let (card, generation) = (vector.input("card")?, vector.u8("generation")?);
-    let selected = Selected { card, generation, is_blocked: vector.flag("blocked")?, has_pin: vector.flag("pin")? };
+    let (is_blocked, has_pin, is_blank) = (vector.flag("blocked")?, vector.flag("pin")?, vector.flag("blank")?);
+    let selected = Selected { card, generation, is_blocked, has_pin, is_blank };
     answered(vector, &selected.encode(), selected, Selected::decode)
 }
 
@@ -320,6 +323,7 @@ fn lasts(vector: &mut Vector) -> Checked {
             holder_verification: vector.code("holder_verification", HolderVerification::from_code)?,
             offline_total_cents: vector.u32("offline_total")?,
             offline_count: vector.u8("offline_count")?,
+            script_number: vector.u32("script_number")?,
             mac: vector.input("mac")?,
             terminal_mac: vector.input("terminal_mac")?,
         },
@@ -514,6 +518,7 @@ fn keys_of_one_purpose_are_not_taken_for_another() {
         basket_digest: [5; 16],
         offline_total_cents: 1,
         offline_count: 1,
+        script_number: 2,
     };
     let as_transaction_key = TransactionKey::new(terminal.secret().clone());
     let mac = tap.sign_for_terminal(&terminal);

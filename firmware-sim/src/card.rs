@@ -176,6 +176,7 @@ impl<M: Memory> Card<M> {
             generation: self.state.generation,
             is_blocked: self.state.is_blocked,
             has_pin: false,
+            is_blank: false,
         };
         Ok(frame::answer(&selected.encode(), Status::OK))
     }
@@ -204,6 +205,7 @@ impl<M: Memory> Card<M> {
             basket_digest: asked.basket_digest,
             offline_total_cents: self.state.offline_total_cents,
             offline_count: self.state.offline_count,
+            script_number: self.state.script_number,
         };
         let authorised = Authorised {
             decision,
@@ -212,6 +214,7 @@ impl<M: Memory> Card<M> {
             holder_verification: transaction.holder_verification,
             offline_total_cents: transaction.offline_total_cents,
             offline_count: transaction.offline_count,
+            script_number: transaction.script_number,
             mac: transaction.sign(&self.keys()?.transaction),
             terminal_mac: [0; 16],
         };
@@ -328,6 +331,7 @@ const NEVER: Last = Last {
         holder_verification: HolderVerification::None,
         offline_total_cents: 0,
         offline_count: 0,
+        script_number: 0,
         mac: [0; 16],
         terminal_mac: [0; 16],
     },

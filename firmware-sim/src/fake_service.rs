@@ -219,6 +219,7 @@ fn is_signed(sale: &Value) -> bool {
         basket_digest: basket_digest(price_list, &lines).unwrap(),
         offline_total_cents: 0,
         offline_count: 0,
+        script_number: 0,
     };
     let mac = hex::decode(tap["mac"].as_str().unwrap()).unwrap();
     let key = TransactionKey::new(Secret::new(CARD_KEY));

@@ -49,6 +49,7 @@ pub struct CardTap {
     pub time_ms: u64,
     pub offline_total_cents: u32,
     pub offline_count: u8,
+    pub script_number: u32,
     pub mac: Hex<16>,
 }
 
@@ -130,6 +131,7 @@ mod tests {
             time_ms: 1_790_000_000_000,
             offline_total_cents: 0,
             offline_count: 0,
+            script_number: 0,
             mac: Hex([0xcd; 16]),
         });
         let lines = [SaleLine { service: Uuid::nil(), quantity: 1, hold: None }];
@@ -141,7 +143,7 @@ mod tests {
             serde_json::json!({"id": nil, "mode": "online", "price_list": 3,
                 "payer": {"card": {"id": nil, "generation": 1, "counter": 7, "terminal_sequence": 12,
                     "terminal_nonce": "abababababababab", "holder_verification": "none", "amount_cents": 560,
-                    "time_ms": 1_790_000_000_000_u64, "offline_total_cents": 0, "offline_count": 0,
+                    "time_ms": 1_790_000_000_000_u64, "offline_total_cents": 0, "offline_count": 0, "script_number": 0,
                     "mac": "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd"}},
                 "lines": [{"service": nil, "quantity": 1}]})
         );

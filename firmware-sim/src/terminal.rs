@@ -232,6 +232,7 @@ impl Terminal {
             time_ms: asked.time_ms,
             offline_total_cents: signed.offline_total_cents,
             offline_count: signed.offline_count,
+            script_number: signed.script_number,
             mac: Hex(signed.mac),
         })
     }

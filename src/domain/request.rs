@@ -245,6 +245,7 @@ mod tests {
             time_ms: 3,
             offline_total_cents: 0,
             offline_count: 0,
+            script_number: 0,
             mac,
         }
     }

@@ -120,6 +120,7 @@ impl SaleRequest {
             basket_digest: basket_digest(self.price_list, &self.basket.records())?,
             offline_total_cents: tap.offline_total_cents,
             offline_count: tap.offline_count,
+            script_number: tap.script_number,
         };
         Some((transaction, tap.mac))
     }

@@ -22,5 +22,7 @@ pub struct Tap {
     pub time_ms: u64,
     pub offline_total_cents: u32,
     pub offline_count: u8,
+    /// Of the last script that the card applied.
+    pub script_number: u32,
     pub mac: Mac,
 }

@@ -125,6 +125,7 @@ impl Tap<'_> {
             basket_digest: basket_digest(self.price_list, &records).unwrap(),
             offline_total_cents: 0,
             offline_count: 0,
+            script_number: 0,
         };
         to_hex(&transaction.sign(&TransactionKey::new(Secret::new(self.card.transaction))))
     }
@@ -136,7 +137,8 @@ impl Tap<'_> {
         let card = json!({
             "id": self.card.id, "generation": self.card.generation, "counter": self.counter, "terminal_sequence": 12,
             "terminal_nonce": to_hex(b"eightish"), "holder_verification": "none", "amount_cents": self.amount_cents,
-            "time_ms": 1_790_000_000_000_u64, "offline_total_cents": 0, "offline_count": 0, "mac": self.mac(),
+            "time_ms": 1_790_000_000_000_u64, "offline_total_cents": 0, "offline_count": 0, "script_number": 0,
+            "mac": self.mac(),
         });
         json!({"id": self.id, "mode": self.mode, "price_list": self.price_list, "payer": {"card": card}, "lines": lines})
     }

@@ -167,6 +167,7 @@ fn request(answered: &Answered, id: OperationId) -> SaleRequest {
             time_ms: 0,
             offline_total_cents: 0,
             offline_count: 0,
+            script_number: 0,
             mac: [0; 16],
         }),
         mode: SaleMode::Online,

@@ -35,6 +35,7 @@ pub fn tap(card: Uuid, counter: u32, mac: [u8; 16]) -> Payer {
         time_ms: 0,
         offline_total_cents: 0,
         offline_count: 0,
+        script_number: 0,
         mac,
     })
 }

@@ -107,7 +107,7 @@ fn select_tells_card_and_generation() {
     let frame = card.transmit(select().as_bytes());
     let (data, status) = decode_answer(frame.as_bytes()).unwrap();
     assert_eq!(status, Status::OK);
-    let expected = Selected { card: ID, generation: 2, is_blocked: false, has_pin: false };
+    let expected = Selected { card: ID, generation: 2, is_blocked: false, has_pin: false, is_blank: false };
     assert_eq!(Selected::decode(data), Ok(expected));
 }
 
@@ -133,6 +133,7 @@ fn the_service_can_check_what_the_card_signed() {
         basket_digest: asked.basket_digest,
         offline_total_cents: 0,
         offline_count: 0,
+        script_number: 0,
     };
     assert_eq!((tap.decision, tap.counter), (Decision::Online, 1));
     assert!(transaction.is_signed(&master().transaction_key(&ID, 1), &tap.mac));

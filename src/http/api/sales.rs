@@ -82,6 +82,8 @@ pub struct TapBody {
     time_ms: u64,
     offline_total_cents: u32,
     offline_count: u8,
+    /// Of the last script that the card applied; 0 if none was.
+    script_number: u32,
     /// 32 hexadecimal digits.
     #[serde(deserialize_with = "hexadecimal")]
     #[schema(value_type = String, example = "00112233445566778899aabbccddeeff")]
@@ -200,6 +202,7 @@ impl TapBody {
             time_ms: self.time_ms,
             offline_total_cents: self.offline_total_cents,
             offline_count: self.offline_count,
+            script_number: self.script_number,
             mac: self.mac,
         })
     }
