@@ -1,5 +1,6 @@
 //! The card against what every maker of one has to check it with.
 
+use card_protocol::pin::PinBlock;
 use serde_json::Value;
 
 use super::*;
@@ -99,6 +100,57 @@ fn the_card_answers_what_the_vectors_answer() {
     }
 }
 
+/// A blank card that was personalised by the vectors.
+fn personalised(vectors: &Vectors, personalise: &[u8]) -> Card<Fleeting> {
+    let mut card = Card::blank(Fleeting);
+    vectors.drive(&mut card, "selects", "blank");
+    for name in ["generation 1", "generation 2 of the same card"] {
+        assert_eq!(vectors.complete(&mut card, "put_keys", name), [0x90, 0x00], "{name}");
+    }
+    assert_eq!(card.transmit(personalise).as_bytes(), [0x90, 0x00]);
+    card
+}
+
+#[test]
+fn the_card_becomes_whom_the_vectors_make_it() {
+    let vectors = Vectors::read();
+    for vector in vectors.section("personalisations") {
+        let mut card = personalised(&vectors, &bytes(&vector["command"]));
+        let frame = card.transmit(select().as_bytes());
+        let selected = Selected::decode(decode_answer(frame.as_bytes()).unwrap().0).unwrap();
+        assert_eq!(
+            (&selected.card[..], &[selected.generation][..]),
+            (&bytes(&vector["card"])[..], &bytes(&vector["generation"])[..])
+        );
+        assert_eq!((selected.is_blank, selected.has_pin), (false, !bytes(&vector["pin"]).is_empty()));
+        let limits = card.state().limits;
+        assert_eq!(limits.tap_cents.to_be_bytes(), *bytes(&vector["tap_limit"]));
+        assert_eq!(limits.total_cents.to_be_bytes(), *bytes(&vector["total_limit"]));
+        assert_eq!([limits.count], *bytes(&vector["count_limit"]));
+    }
+}
+
+#[test]
+fn the_card_decides_by_itself_as_the_vectors_do() {
+    let vectors = Vectors::read();
+    for vector in vectors.section("offline") {
+        let name = vector["name"].as_str().unwrap();
+        let number = |field: &str| bytes(&vector[field]).iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte));
+        let mut card = personalised(&vectors, &bytes(&vector["personalise"]));
+        card.state.counter = number("counter") - 1;
+        card.state.script_number = number("script_number");
+        card.state.is_blocked = number("blocked") == 1;
+        card.state.offline_total_cents = number("offline_total_before");
+        card.state.offline_count = u8::try_from(number("offline_count_before")).unwrap();
+        let answer = card.transmit(select().as_bytes());
+        assert_eq!(answer.as_bytes(), bytes(&vector["select_answer"]), "{name}");
+        if number("holder_verification") == 1 {
+            assert_eq!(vectors.complete(&mut card, "pins", "four digits"), [0x90, 0x00], "{name}");
+        }
+        vectors.drive(&mut card, "offline", name);
+    }
+}
+
 #[test]
 fn the_card_gives_each_status_of_the_vectors() {
     let vectors = Vectors::read();
@@ -106,6 +158,8 @@ fn the_card_gives_each_status_of_the_vectors() {
     let authorise = vectors.bytes("transactions", "sale online", "command");
     let select = vectors.bytes("selects", "a card", "command");
     let last = vectors.bytes("lasts", "signed", "command");
+    let right_pin = vectors.bytes("pins", "four digits", "command");
+    let wrong_pin = vectors.bytes("pins", "five digits", "command");
     let with = |command: &[u8], at: usize, byte: u8| {
         let mut bytes = command.to_vec();
         bytes[at] = byte;
@@ -132,13 +186,25 @@ fn the_card_gives_each_status_of_the_vectors() {
             "no_instruction" => vec![with(&authorise, 0, 0), with(&select, 0, 0x80), vec![0x80, 0x20, 0x00, 0x80]],
             "no_class" => vec![with(&authorise, 0, 0x90), with(&select, 0, 0x01)],
             "dead" => vec![authorise.clone()],
+            "no_pin" => vec![right_pin.clone()],
+            "pin_blocked" | "pin_wrong_2_left" | "pin_wrong_1_left" | "pin_wrong_0_left" => {
+                card.identity.as_mut().unwrap().pin = PinBlock::of_digits(b"1234").ok();
+                card.state.pin_tries_left = match name {
+                    "pin_wrong_2_left" => 3,
+                    "pin_wrong_1_left" => 2,
+                    "pin_wrong_0_left" => 1,
+                    _ => 0,
+                };
+                vec![if name == "pin_blocked" { right_pin.clone() } else { wrong_pin.clone() }]
+            }
             _ => vec![],
         };
         assert!(!commands.is_empty(), "nothing drives the card to {name}");
         let before = *card.state();
         for command in commands {
             assert_eq!(card.transmit(&command).as_bytes(), bytes(&vector["answer"]), "{name}: {command:02x?}");
-            assert!(name == "done" || *card.state() == before, "{name} changed the card: {command:02x?}");
+            let is_changed = name == "done" || name.starts_with("pin_wrong");
+            assert_eq!(*card.state() != before, is_changed, "{name} and the card's state: {command:02x?}");
         }
     }
     assert!(!vectors.section("statuses").is_empty());
