@@ -21,6 +21,7 @@ mod afterwards;
 mod fleet;
 mod sold;
 mod tap;
+mod vend;
 
 /// Something went wrong: what, in a sentence.
 type Failure = Box<dyn std::error::Error>;
@@ -39,6 +40,8 @@ struct Arguments {
 enum Command {
     /// Sells something: a card is tapped, or staff name the client.
     Tap(tap::TapArguments),
+    /// Sells at an unattended machine: sets aside, delivers, and sells what came out.
+    Vend(vend::VendArguments),
     /// Gives back lines of a sale, or parts of them.
     Refund(afterwards::RefundArguments),
     /// Undoes a whole sale: same terminal, same day.
@@ -227,6 +230,7 @@ pub fn main() -> ExitCode {
     let result = runtime.block_on(async {
         match arguments.command {
             Command::Tap(arguments) => tap::run(arguments).await,
+            Command::Vend(arguments) => vend::run(arguments).await,
             Command::Refund(arguments) => afterwards::refund(arguments).await,
             Command::Void(arguments) => afterwards::void(arguments).await,
             Command::Ask(arguments) => afterwards::ask(arguments).await,

@@ -7,6 +7,7 @@
 //! - [`client`] and [`signature`]: the signed requests of one terminal, over one connection.
 //! - [`files`]: where keys, counters and sequences are kept.
 //! - [`till_screen`] and [`phrases`]: what staff and client see.
+//! - [`vending`] and [`machine_screen`]: an unattended machine, and what it shows.
 //! - [`fleet`]: many terminals and cards at once.
 
 pub mod answer;
@@ -19,6 +20,7 @@ pub mod files;
 pub mod fleet;
 pub mod give_up;
 pub mod hex;
+pub mod machine_screen;
 pub mod phrases;
 pub mod price_list;
 pub mod random;
@@ -27,3 +29,4 @@ pub mod settling;
 pub mod signature;
 pub mod terminal;
 pub mod till_screen;
+pub mod vending;

@@ -6,6 +6,7 @@ mod authentication;
 mod card;
 mod catalogue;
 mod health;
+mod holds;
 mod hotlist;
 mod malformed;
 mod openapi;
