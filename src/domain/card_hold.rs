@@ -22,7 +22,9 @@ use super::hold::{Hold, HoldRequest, ReleaseRequest, give_back};
 use super::money::{Amount, Unit};
 use super::operation::{Booked, HoldEntry, Line, Operation, OperationId, OperationKind, Outcome, Transfer};
 use super::request::{Malformed, Problem, RequestEncoder};
-use super::sale::{Decided, Payer, SaleItem, SaleMode, SaleRequest, State, Terminal, decide, leg_transfer, written_line};
+use super::sale::{
+    Decided, Payer, SaleItem, SaleMode, SaleRequest, State, Terminal, decide, leg_transfer, written_line,
+};
 use super::wallet::Wallet;
 
 /// The longest that a terminal may ask for: longer than any machine runs, short enough to be over by the evening.
@@ -206,7 +208,12 @@ impl CardHold {
     }
 
     /// What is set aside for each of these parts.
-    fn shares(&self, wallet: &Wallet, hold: &Hold, parts: &[Part<'_>]) -> Result<Vec<Vec<(PurseName, Amount)>>, Problem> {
+    fn shares(
+        &self,
+        wallet: &Wallet,
+        hold: &Hold,
+        parts: &[Part<'_>],
+    ) -> Result<Vec<Vec<(PurseName, Amount)>>, Problem> {
         let mut free = Free {
             budget: Amount::zero(wallet.unit),
             reserve: Amount::zero(wallet.unit),

@@ -114,7 +114,10 @@ async fn what_is_delivered_is_sold_in_parts_and_the_rest_stays_set_aside_until_i
 
     // the wine first: the coffees' share of the budget is left alone
     let wine = scene.capture(tap.id, &[(1, 1)]);
-    assert_eq!((&wine["outcome"], &wine["reference"], &wine["approved_cents"]), (&json!("approved"), &json!(tap.id), &json!(310)));
+    assert_eq!(
+        (&wine["outcome"], &wine["reference"], &wine["approved_cents"]),
+        (&json!("approved"), &json!(tap.id), &json!(310))
+    );
     assert_eq!(wine["legs"][0]["from"], "credit");
     assert_eq!((scene.house.purses(&scene.client).await, scene.held().await), ([300, 690], "300 450".to_owned()));
     let coffees = scene.capture(tap.id, &[(0, 2)]);

@@ -22,4 +22,5 @@ mod shutdown;
 mod signatures;
 #[path = "../support/mod.rs"]
 mod support;
+mod vending;
 mod wire;

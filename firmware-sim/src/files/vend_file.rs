@@ -127,7 +127,8 @@ pub(crate) mod tests {
     #[test]
     fn a_vend_that_cannot_be_is_refused_with_its_file() {
         let folder = Folder::new("vend-wrong");
-        for wrong in [vend(Stage::Held, 2, 1), vend(Stage::Held, 0, 0), Vend { version: 2, ..vend(Stage::Held, 0, 1) }] {
+        for wrong in [vend(Stage::Held, 2, 1), vend(Stage::Held, 0, 0), Vend { version: 2, ..vend(Stage::Held, 0, 1) }]
+        {
             let path = folder.file("machine.vend.json", &serde_json::to_string(&wrong).unwrap());
             assert!(VendFile::at(&path).read().unwrap_err().to_string().contains("machine.vend.json"));
         }

@@ -39,7 +39,9 @@ fn lines(unit: Unit, wanted: &[Wanted]) -> Vec<Line> {
         quantity: *quantity,
         kind: Some(*kind),
         price: Amount::cents(*cents).unwrap().times(*quantity).unwrap(),
-        units: Some(Amount::new(if unit == Unit::Eur { *cents } else { *units }, unit).unwrap().times(*quantity).unwrap()),
+        units: Some(
+            Amount::new(if unit == Unit::Eur { *cents } else { *units }, unit).unwrap().times(*quantity).unwrap(),
+        ),
         vat_basis_points: 900,
         planned: false,
         from_savings: false,
@@ -72,7 +74,8 @@ fn by_line_and_account(transfers: &[Transfer]) -> BTreeMap<(u16, i64), i64> {
 
 /// Sets aside, spends all that is free elsewhere, and captures the parts in this order; what each line cost whom.
 fn captured(wallet: &mut Wallet, lines: Vec<Line>, sold: &[Transfer], order: &[usize]) -> BTreeMap<(u16, i64), i64> {
-    let mut made = Operation::new(id(1), Owner::Wallet(wallet.id), OperationKind::Hold, Outcome::Booked, Authority::Card);
+    let mut made =
+        Operation::new(id(1), Owner::Wallet(wallet.id), OperationKind::Hold, Outcome::Booked, Authority::Card);
     let amounts = paid_by_purses(wallet, sold).unwrap();
     let mut hold = Hold { wallet: wallet.id, remaining: Vec::new(), expires_at: None };
     if !amounts.is_empty() {

@@ -167,7 +167,11 @@ fn wallet(organisation: OrganisationId, number: u32) -> Result<WalletId, Problem
 }
 
 impl SaleBody {
-    fn into_request(self, id: OperationId, terminal: Terminal) -> Result<SaleRequest, Problem> {
+    /// As the domain knows it.
+    ///
+    /// # Errors
+    /// `request-malformed`.
+    pub fn into_request(self, id: OperationId, terminal: Terminal) -> Result<SaleRequest, Problem> {
         let mode = match self.mode {
             ModeBody::Online => SaleMode::Online,
             ModeBody::Whole => SaleMode::Whole,
