@@ -23,6 +23,7 @@ mod fleet;
 mod reader;
 mod sold;
 mod tap;
+mod vend;
 
 /// Something went wrong: what, in a sentence.
 type Failure = Box<dyn std::error::Error>;
@@ -41,6 +42,8 @@ struct Arguments {
 enum Command {
     /// Sells something: a card is tapped, or staff name the client.
     Tap(tap::TapArguments),
+    /// Sells at an unattended machine: sets aside, delivers, and sells what came out.
+    Vend(vend::VendArguments),
     /// Gives back lines of a sale, or parts of them.
     Refund(afterwards::RefundArguments),
     /// Undoes a whole sale: same terminal, same day.
@@ -236,6 +239,7 @@ pub fn main() -> ExitCode {
     let result = runtime.block_on(async {
         match arguments.command {
             Command::Tap(arguments) => tap::run(arguments).await,
+            Command::Vend(arguments) => vend::run(arguments).await,
             Command::Refund(arguments) => afterwards::refund(arguments).await,
             Command::Void(arguments) => afterwards::void(arguments).await,
             Command::Ask(arguments) => afterwards::ask(arguments).await,

@@ -9,6 +9,7 @@
 //! - [`client`] and [`signature`]: the signed requests of one terminal, over one connection.
 //! - [`files`]: where keys, counters and sequences are kept.
 //! - [`till_screen`] and [`phrases`]: what staff and client see.
+//! - [`vending`] and [`machine_screen`]: an unattended machine, and what it shows.
 //! - [`fleet`]: many terminals and cards at once.
 
 pub mod answer;
@@ -21,6 +22,7 @@ pub mod files;
 pub mod fleet;
 pub mod give_up;
 pub mod hex;
+pub mod machine_screen;
 pub mod phrases;
 pub mod price_list;
 pub mod random;
@@ -32,3 +34,4 @@ pub mod terminal;
 pub mod till_screen;
 pub mod torn_tap;
 pub mod vpcd;
+pub mod vending;

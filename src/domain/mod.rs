@@ -3,6 +3,7 @@
 pub mod account;
 pub mod basket;
 pub mod card;
+pub mod card_hold;
 mod codes;
 pub mod draw;
 pub mod exchange;

@@ -169,7 +169,10 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// Reads JSON; only when that fails, once more to tell where.
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+///
+/// # Errors
+/// `json-malformed`, `request-malformed`.
+pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     if let Ok(Object(parsed)) = serde_json::from_slice(body) {
         return Ok(parsed);
     }

@@ -48,6 +48,10 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(api::sales::ask)
         .service(api::sales::refund)
         .service(api::sales::void)
+        .service(api::holds::set_aside)
+        .service(api::holds::ask_hold)
+        .service(api::holds::capture)
+        .service(api::holds::release)
         .service(api::catalogue::list_services)
         .service(api::catalogue::list_prices)
         .service(api::hotlist::changes);

@@ -6,7 +6,7 @@ use actix_web::web::Bytes;
 use actix_web::{HttpResponse, get};
 use utoipa::OpenApi;
 
-use super::api::{catalogue, hotlist, sales};
+use super::api::{catalogue, holds, hotlist, sales};
 use super::health;
 
 #[derive(OpenApi)]
@@ -24,6 +24,10 @@ use super::health;
         sales::ask,
         sales::refund,
         sales::void,
+        holds::set_aside,
+        holds::ask_hold,
+        holds::capture,
+        holds::release,
         catalogue::list_services,
         catalogue::list_prices,
         hotlist::changes,

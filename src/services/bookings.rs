@@ -39,9 +39,10 @@ async fn give_limit_back(books: &mut Books<'_>, sale: &Booked) -> Result<(), Boo
     Ok(())
 }
 
-/// A sale of another location does not exist for this terminal. (A capture is the office's, and of no location.)
+/// A sale of another location does not exist for this terminal. (A capture of the office's is of no location.)
 fn is_elsewhere(sale: &Booked, terminal: &Terminal) -> bool {
-    sale.operation.kind == OperationKind::Sale && sale.operation.location != Some(terminal.location)
+    let is_of_terminal = sale.operation.kind == OperationKind::Sale || sale.operation.location.is_some();
+    is_of_terminal && sale.operation.location != Some(terminal.location)
 }
 
 impl Booking for RefundRequest {

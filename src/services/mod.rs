@@ -1,11 +1,12 @@
 //! What the product does: begin, lock, look the id up, decide in domain, write outcome and transfers, commit, answer.
 //!
 //! Sales go through `authorise`, in batches; every other operation through `book`, one by one (`bookings` says what each
-//! loads).
+//! loads, `card_holds` what a card's hold does).
 
 pub mod authorise;
 pub mod book;
 mod bookings;
+pub mod card_holds;
 pub mod card_proof;
 pub mod cards;
 pub mod catalogue;

@@ -6,6 +6,7 @@ mod authentication;
 mod card;
 mod catalogue;
 mod health;
+mod holds;
 mod hotlist;
 mod malformed;
 mod openapi;
@@ -21,4 +22,5 @@ mod shutdown;
 mod signatures;
 #[path = "../support/mod.rs"]
 mod support;
+mod vending;
 mod wire;

@@ -167,7 +167,11 @@ fn wallet(organisation: OrganisationId, number: u32) -> Result<WalletId, Problem
 }
 
 impl SaleBody {
-    fn into_request(self, id: OperationId, terminal: Terminal) -> Result<SaleRequest, Problem> {
+    /// As the domain knows it.
+    ///
+    /// # Errors
+    /// `request-malformed`.
+    pub fn into_request(self, id: OperationId, terminal: Terminal) -> Result<SaleRequest, Problem> {
         let mode = match self.mode {
             ModeBody::Online => SaleMode::Online,
             ModeBody::Whole => SaleMode::Whole,
@@ -185,7 +189,11 @@ impl SaleBody {
 }
 
 impl TapBody {
-    fn into_tap(self) -> Result<Tap, Problem> {
+    /// As the domain knows it.
+    ///
+    /// # Errors
+    /// `request-malformed`.
+    pub(super) fn into_tap(self) -> Result<Tap, Problem> {
         let amount = Amount::cents(self.amount_cents)
             .map_err(|error| Problem::with(&REQUEST_MALFORMED, format!("payer.card.amount_cents: {error}")))?;
         Ok(Tap {
@@ -220,7 +228,8 @@ fn sale_id(path: &str) -> Result<OperationId, Problem> {
     OperationId::new(id).map_err(|error| Problem::with(&PATH_MALFORMED, error.to_string()))
 }
 
-fn answered(service: &Service, booked: &Booked) -> HttpResponse {
+/// The stored answer.
+pub(super) fn answered(service: &Service, booked: &Booked) -> HttpResponse {
     let bytes = card_proof::answer_bytes(service.keys.as_ref(), booked);
     HttpResponse::Ok().content_type("application/json").body(bytes)
 }
