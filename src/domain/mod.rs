@@ -3,6 +3,7 @@
 pub mod account;
 pub mod basket;
 pub mod card;
+pub mod card_script;
 mod codes;
 pub mod draw;
 pub mod exchange;
@@ -19,6 +20,7 @@ pub mod refund;
 pub mod request;
 pub mod sale;
 pub mod saving;
+pub mod sold_line;
 pub mod tap;
 pub mod top_up;
 pub mod wallet;

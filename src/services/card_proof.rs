@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use chrono::NaiveDate;
+
 use super::key_store::KeyStore;
 use crate::domain::hex::to_hex;
 use crate::domain::operation::Booked;
@@ -11,6 +13,11 @@ use crate::domain::sale::SaleRequest;
 pub trait CardProof: Send + Sync + 'static {
     /// Whether the MAC is the card's.
     fn is_right(&self, request: &SaleRequest) -> bool;
+
+    /// The book date from which what a generation of keys signs is refused; none: it is not.
+    fn refused_from(&self, _generation: u8) -> Option<NaiveDate> {
+        None
+    }
 }
 
 /// The card protocol's MAC, with keys derived from the key store's.
@@ -21,6 +28,10 @@ impl CardProof for CardMac {
         let Some((transaction, mac)) = request.transaction() else { return false };
         let key = self.0.transaction_key(&transaction.card, transaction.generation);
         key.is_some_and(|key| transaction.is_signed(&key, &mac))
+    }
+
+    fn refused_from(&self, generation: u8) -> Option<NaiveDate> {
+        self.0.refused_from(generation)
     }
 }
 

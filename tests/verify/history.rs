@@ -304,6 +304,7 @@ impl History {
             wallet: known.then_some(wallet),
             price_list: Some(Self::price_list()),
             mac_is_right: true,
+            refused_from: None,
         };
         self.decide(&item).await
     }
