@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use card_protocol::Key;
+use card_protocol::pin::PinBlock;
 use card_protocol::script::Change;
 use chrono::{Months, NaiveDate, Utc};
 use pasje::db::card_scripts::{self, ScriptRow};
@@ -17,6 +18,7 @@ use pasje::services::key_store::hex;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::card_personal::{Offline, Personal, digits};
 use super::private_file::PrivateFile;
 use super::{Failure, Opened, keys};
 use crate::config::Options;
@@ -42,8 +44,8 @@ pub(super) enum Command {
         /// What activities, extras and own purchases of one day may cost, in cents
         #[arg(long, value_name = "CENTS")]
         day_limit: Option<i64>,
-        /// What activities, extras and own purchases of one tap may cost without PIN, in cents; the card must have a PIN
-        #[arg(long, value_name = "CENTS")]
+        /// What activities, extras and own purchases of one tap may cost without PIN, in cents
+        #[arg(long, value_name = "CENTS", requires = "pin_file")]
         pin_free: Option<i64>,
     },
     /// Block a card that is lost or stolen: it pays nothing from now on, and hears so when it is tapped
@@ -99,6 +101,8 @@ pub(super) struct CardFile {
     /// The last day on which it works; five years from now if not given
     #[arg(long, value_name = "YYYY-MM-DD")]
     expires_on: Option<NaiveDate>,
+    #[command(flatten)]
+    personal: Personal,
 }
 
 impl CardFile {
@@ -133,6 +137,7 @@ async fn run_on(opened: &Opened, options: &Options, command: Command) -> Result<
                 return Err("a limit is 0 to 100000000 cents".into());
             }
             let expires_on = file.expires_on()?;
+            let pin = file.personal.pin()?;
             let place = PrivateFile::create(&file.out)?;
             let issue = Issue {
                 wallet,
@@ -142,7 +147,7 @@ async fn run_on(opened: &Opened, options: &Options, command: Command) -> Result<
                 pin_free_cents: pin_free,
             };
             let issued = cards::issue(&database, &keys(options, &database).await?, &issue).await?;
-            place.write(&card_file(&issued, &label(&issued.card)))?;
+            place.write(&card_file(&issued, &label(&issued.card), &file.personal.offline, pin.as_ref()))?;
             say!("card {} issued until {expires_on}: it is in {}", issued.card.id, file.out.display());
         }
         Command::Block { id } => {
@@ -155,9 +160,16 @@ async fn run_on(opened: &Opened, options: &Options, command: Command) -> Result<
         }
         Command::Replace { id, file } => {
             let expires_on = file.expires_on()?;
+            let pin = file.personal.pin()?;
+            let old = rows::find(&*database.connection().await?, id).await?;
+            if pin.is_none() && old.is_some_and(|old| old.pin_free_cents.is_some()) {
+                return Err(
+                    format!("card {id} asks for a PIN, and so will the new one: give it one with --pin-file").into()
+                );
+            }
             let place = PrivateFile::create(&file.out)?;
             let issued = cards::replace(&database, &keys(options, &database).await?, id, expires_on).await?;
-            place.write(&card_file(&issued, &label(&issued.card)))?;
+            place.write(&card_file(&issued, &label(&issued.card), &file.personal.offline, pin.as_ref()))?;
             say!("card {id} is replaced by {}: it is in {}", issued.card.id, file.out.display());
         }
         Command::Limits { id, offline_tap, offline_total, offline_count } => {
@@ -246,7 +258,7 @@ fn told(change: Change) -> String {
 }
 
 /// What a virtual card holds: see `firmware-sim/README.md`.
-pub(super) fn card_file(issued: &Issued, label: &str) -> serde_json::Value {
+pub(super) fn card_file(issued: &Issued, label: &str, offline: &Offline, pin: Option<&PinBlock>) -> serde_json::Value {
     let card = &issued.card;
     let keys = issued.keys.iter().map(|(generation, keys)| {
         json!({
@@ -260,6 +272,10 @@ pub(super) fn card_file(issued: &Issued, label: &str) -> serde_json::Value {
     json!({
         "version": 1, "card": card.id, "label": label, "expires_on": card.expires_on, "generation": card.generation,
         "keys": keys.collect::<Vec<_>>(),
+        "pin": pin.map(|pin| digits(pin).to_string()),
+        "limits": {
+            "tap_cents": offline.offline_tap, "total_cents": offline.offline_total, "count": offline.offline_count,
+        },
         "state": null,
     })
 }
