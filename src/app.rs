@@ -15,7 +15,8 @@ use crate::http::rate_limit::{RateLimits, Rates};
 use crate::http::{self, Service};
 use crate::services::authorise::{Authoriser, Settings};
 use crate::services::card_proof::CardMac;
-use crate::services::key_store::Keys;
+use crate::services::card_scripts::CardScripts;
+use crate::services::key_store::{KeyStore as _, Keys};
 use crate::services::terminals::Terminals;
 
 /// How the service listens.
@@ -49,6 +50,8 @@ pub enum AppError {
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
 }
 
+/// How soon a rotation of keys is seen.
+const KEYS_EVERY: Duration = Duration::from_secs(1);
 /// Longer than a head takes that is sent in good faith.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// A till that is used keeps its connection between two clients.
@@ -67,6 +70,8 @@ pub struct Running {
     api: (ServerHandle, tokio::task::JoinHandle<std::io::Result<()>>),
     metrics_server: (ServerHandle, tokio::task::JoinHandle<std::io::Result<()>>),
     upkeep: tokio::task::JoinHandle<()>,
+    /// What is read again each second.
+    kept: Vec<tokio::task::JoinHandle<()>>,
     authoriser: Arc<Authoriser>,
 }
 
@@ -79,6 +84,8 @@ pub fn start(database: Database, keys: Arc<Keys>, listen: &Listen) -> Result<Run
     let settings = Settings { lanes: listen.lanes, ..Settings::default() };
     let proof = Arc::new(CardMac(keys.clone()));
     let authoriser = Arc::new(Authoriser::start(database.clone(), proof, settings));
+    let scripts = Arc::new(CardScripts::new(database.clone(), keys.clone()));
+    let kept = vec![tokio::spawn(scripts.clone().keep()), tokio::spawn(keep_keys(database.clone(), keys.clone()))];
     let (socket, address) = bind(listen.address, "--listen")?;
     let (metrics_socket, metrics) = bind(listen.metrics, "--metrics")?;
     let service = Data::new(Service {
@@ -86,6 +93,7 @@ pub fn start(database: Database, keys: Arc<Keys>, listen: &Listen) -> Result<Run
         database,
         authoriser: authoriser.clone(),
         keys,
+        scripts,
         authorities: authorities(listen, address),
         rates: RateLimits::new(listen.rates),
         readiness: http::health::Readiness::default(),
@@ -122,6 +130,7 @@ pub fn start(database: Database, keys: Arc<Keys>, listen: &Listen) -> Result<Run
         api: (api.handle(), tokio::spawn(api)),
         metrics_server: (metrics_server.handle(), tokio::spawn(metrics_server)),
         upkeep,
+        kept,
         authoriser,
     })
 }
@@ -133,6 +142,7 @@ impl Running {
     /// [`AppError::Server`].
     pub async fn stop(self) -> Result<(), AppError> {
         self.upkeep.abort();
+        self.kept.iter().for_each(tokio::task::JoinHandle::abort);
         self.api.0.stop(true).await;
         self.metrics_server.0.stop(false).await;
         for task in [self.api.1, self.metrics_server.1] {
@@ -164,6 +174,20 @@ fn authorities(listen: &Listen, address: SocketAddr) -> Vec<String> {
         authorities.push(format!("localhost:{}", address.port()));
     }
     authorities
+}
+
+/// Whoever rotates the keys does so beside the running service, which must not be started anew for it.
+async fn keep_keys(database: Database, keys: Arc<Keys>) {
+    loop {
+        match keys.refresh(&database).await {
+            Ok(false) => {}
+            Ok(true) => {
+                tracing::info!(generation = keys.generation(), "the generations of keys changed: read them again")
+            }
+            Err(error) => tracing::error!(%error, "the keys could not be read again; trying again"),
+        }
+        tokio::time::sleep(KEYS_EVERY).await;
+    }
 }
 
 async fn upkeep(service: Data<Service>, recorder: PrometheusHandle) {

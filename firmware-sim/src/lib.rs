@@ -33,5 +33,5 @@ pub mod signature;
 pub mod terminal;
 pub mod till_screen;
 pub mod torn_tap;
-pub mod vpcd;
 pub mod vending;
+pub mod vpcd;

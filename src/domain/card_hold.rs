@@ -17,14 +17,13 @@ use chrono::{DateTime, Duration, Utc};
 use super::account::Account;
 use super::basket::{Basket, BasketLine};
 use super::draw::Buffer;
-use super::funding::{Free, FundingLine, LineKind, PricedLine, PurseName, Shortfall, Source, fund};
+use super::funding::{Caps, Free, FundingLine, LineKind, PricedLine, PurseName, Shortfall, Source, fund};
 use super::hold::{Hold, HoldRequest, ReleaseRequest, give_back};
 use super::money::{Amount, Unit};
 use super::operation::{Booked, HoldEntry, Line, Operation, OperationId, OperationKind, Outcome, Transfer};
 use super::request::{Malformed, Problem, RequestEncoder};
-use super::sale::{
-    Decided, Payer, SaleItem, SaleMode, SaleRequest, State, Terminal, decide, leg_transfer, written_line,
-};
+use super::sale::{Decided, Payer, SaleItem, SaleMode, SaleRequest, State, Terminal, decide};
+use super::sold_line::{leg_transfer, written_line};
 use super::wallet::Wallet;
 
 /// The longest that a terminal may ask for: longer than any machine runs, short enough to be over by the evening.
@@ -243,7 +242,7 @@ impl CardHold {
                 }
             }
         }
-        let funding = fund(wallet.unit, wallet.rules, free, &lines, Shortfall::LeaveOut, None)?;
+        let funding = fund(wallet.unit, wallet.rules, free, &lines, Shortfall::LeaveOut, Caps::default())?;
         let mut shares = vec![Vec::new(); parts.len()];
         for leg in &funding.legs {
             let part = whose.get(leg.line).copied().flatten();
@@ -352,7 +351,7 @@ impl CardCaptureRequest {
         if let Some(buffer) = &buffer {
             free.buffer = buffer.free()?;
         }
-        let funding = fund(wallet.unit, wallet.rules, free, &lines, Shortfall::DeclineWhole, None)?;
+        let funding = fund(wallet.unit, wallet.rules, free, &lines, Shortfall::DeclineWhole, Caps::default())?;
         if let Some(reason) = funding.left_out.iter().map(|(_, reason)| *reason).min() {
             return Ok(Outcome::of_left_out(reason));
         }

@@ -136,6 +136,7 @@ stored_codes! {
         CardNeeded = 32 "card_needed",
         OverLimit = 33 "over_limit",
         InsufficientFunds = 34 "insufficient_funds",
+        PinNeeded = 35 "pin_needed",
 
         /// Refund and void: nothing was paid.
         NotApproved = 40 "not_approved",
@@ -189,6 +190,7 @@ impl Outcome {
             LeftOut::OverLimit => Outcome::OverLimit,
             LeftOut::InsufficientFunds => Outcome::InsufficientFunds,
             LeftOut::AlreadyBooked => Outcome::AlreadyBooked,
+            LeftOut::PinNeeded => Outcome::PinNeeded,
         }
     }
 }

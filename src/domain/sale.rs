@@ -10,35 +10,33 @@
 //!    `amount_exceeded` once the lines have their prices,
 //! 6. of a forward, what the online attempt that it replaces sold after all, and was not given back, is not sold again:
 //!    `already_booked` when nothing else remains,
-//! 7. line by line: `service_unknown`, `price_list_out_of_date`, `card_needed`, `over_limit`, `insufficient_funds`;
-//!    the sale is declined, with the first of these, only when no line remains (or one is missing of a `whole` sale),
+//! 7. line by line: `service_unknown`, `price_list_out_of_date`, `card_needed`, `over_limit`, `insufficient_funds`,
+//!    `pin_needed`; the sale is declined, with the first of these, only when no line remains (or one is missing of a `whole` sale),
 //! 8. `approved_in_part`, `approved`.
 //!
 //! Care and included lines that the location's price list knows are stopped by 1 to 5 only, and then staff register them
 //! by name (or by a `whole` sale, which asks to be). A forward was delivered already: a block, an expiry or a close of its
-//! card's wallet comes too late for it.
+//! card's wallet comes too late for it. Not so a generation of keys that is refused (`card_expired`): its signatures may be
+//! anybody's.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use card_protocol::transaction::EURO;
-use card_protocol::{Decision, Mac, Transaction, TransactionKind, basket_digest};
+use card_protocol::{Decision, HolderVerification, Mac, Transaction};
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
-use super::account::{Account, Kind, OrganisationId, WalletId};
+use super::account::{OrganisationId, WalletId};
 use super::basket::{Basket, BasketLine};
 use super::card::{Card, CounterVerdict};
 use super::draw::Buffer;
-use super::flow::Flow;
-use super::funding::{Funding, FundingLeg, FundingLine, LeftOut, LineKind, PricedLine, Shortfall, Source, fund};
+use super::funding::{Caps, Funding, FundingLeg, FundingLine, LeftOut, PricedLine, Shortfall, Source, fund};
 use super::hold::{self, Hold};
 use super::money::{Amount, Unit};
-use super::operation::{
-    Authority, Booked, IdError, Line, Operation, OperationId, OperationKind, Outcome, Owner, Transfer,
-};
+use super::operation::{Authority, Booked, IdError, Operation, OperationId, OperationKind, Outcome, Owner};
 use super::price_list::PriceList;
 use super::request::{Malformed, Problem};
+use super::sold_line::{leg_transfer, written_line};
 use super::tap::Tap;
 use super::wallet::Wallet;
 
@@ -103,25 +101,8 @@ impl SaleRequest {
     /// What the card signed, if this is what it was asked to sign; none without a card.
     pub fn transaction(&self) -> Option<(Transaction, Mac)> {
         let Payer::Card(tap) = self.payer else { return None };
-        let transaction = Transaction {
-            card: tap.card.into_bytes(),
-            generation: tap.generation,
-            counter: tap.counter,
-            terminal: self.terminal.id.into_bytes(),
-            location: self.terminal.location.into_bytes(),
-            terminal_sequence: tap.terminal_sequence,
-            terminal_nonce: tap.terminal_nonce,
-            kind: TransactionKind::Sale,
-            decision: if self.is_forward() { Decision::ApprovedOffline } else { Decision::Online },
-            holder_verification: tap.holder_verification,
-            currency: EURO,
-            amount_cents: tap.amount.minor().unsigned_abs(),
-            time_ms: tap.time_ms,
-            basket_digest: basket_digest(self.price_list, &self.basket.records())?,
-            offline_total_cents: tap.offline_total_cents,
-            offline_count: tap.offline_count,
-            script_number: tap.script_number,
-        };
+        let decision = if self.is_forward() { Decision::ApprovedOffline } else { Decision::Online };
+        let transaction = tap.transaction(&self.terminal, decision, self.price_list, &self.basket)?;
         Some((transaction, tap.mac))
     }
 
@@ -206,6 +187,8 @@ pub struct SaleItem {
     /// The version that the terminal named, if the location has it.
     pub price_list: Option<Arc<PriceList>>,
     pub mac_is_right: bool,
+    /// The book date from which the generation that signed is refused.
+    pub refused_from: Option<NaiveDate>,
 }
 
 /// What was decided.
@@ -297,16 +280,17 @@ impl<'a> Deal<'a> {
             return closed;
         };
         let Some(card) = &mut self.card else { return Some(Outcome::CardUnknown) };
-        if !request.is_forward() {
-            if card.is_blocked {
-                return Some(Outcome::CardBlocked);
-            }
-            if card.expires_on < self.book_date {
-                return Some(Outcome::CardExpired);
-            }
-            if wallet.is_closed {
-                return Some(Outcome::WalletClosed);
-            }
+        let too_late = !request.is_forward();
+        if too_late && card.is_blocked {
+            return Some(Outcome::CardBlocked);
+        }
+        // What a refused generation signed proves nothing any more, of a forward neither.
+        let is_refused = self.item.refused_from.is_some_and(|day| day <= self.book_date);
+        if is_refused || (too_late && card.expires_on < self.book_date) {
+            return Some(Outcome::CardExpired);
+        }
+        if too_late && wallet.is_closed {
+            return Some(Outcome::WalletClosed);
         }
         if !self.item.mac_is_right || (generation < card.generation && !request.is_forward()) {
             return Some(Outcome::CardMacWrong);
@@ -317,6 +301,7 @@ impl<'a> Deal<'a> {
             CounterVerdict::Fresh => {}
         }
         card.counters.mark(counter);
+        card.generation = card.generation.max(generation);
         self.operation.counter = Some(counter);
         self.operation.card_generation = Some(generation);
         None
@@ -373,8 +358,7 @@ impl<'a> Deal<'a> {
             SaleMode::Whole => Shortfall::DeclineWhole,
             SaleMode::Forward { .. } => Shortfall::OfflineLoss,
         };
-        let limit = self.card.as_ref().and_then(|card| card.limit_left(self.book_date));
-        let Funding { legs, left_out } = fund(unit, wallet.rules, free, &lines, shortfall, limit)?;
+        let Funding { legs, left_out } = fund(unit, wallet.rules, free, &lines, shortfall, self.caps())?;
         for (number, (asked, line)) in to_sell.iter().zip(&lines).enumerate() {
             // What is left out keeps the quantity that was asked.
             let whole = self.item.request.basket.lines().get(number).filter(|_| asked.quantity == 0);
@@ -398,6 +382,15 @@ impl<'a> Deal<'a> {
         }
         self.count_against_limit(&lines, &left_out)?;
         Ok(if left_out.is_empty() { Outcome::Approved } else { Outcome::ApprovedInPart })
+    }
+
+    fn caps(&self) -> Caps {
+        let Some(card) = &self.card else { return Caps::default() };
+        let is_verified = match self.item.request.payer {
+            Payer::Card(tap) => tap.holder_verification == HolderVerification::Pin,
+            Payer::ByName { .. } => false,
+        };
+        Caps { limit: card.limit_left(self.book_date), pin_free: card.pin_free.filter(|_| !is_verified) }
     }
 
     /// What a line costs this buyer, or why it cannot be sold. A list that is out of date still sells care and included
@@ -547,55 +540,4 @@ pub fn tombstone(id: OperationId, cause: &Operation, outcome: Outcome) -> Operat
     tombstone.location = cause.location;
     tombstone.reference = Some(cause.id);
     tombstone
-}
-
-/// The transfer that a funding leg books.
-///
-/// # Errors
-/// [`Problem::Broken`] if the leg names an account that cannot be.
-pub fn leg_transfer(wallet: WalletId, unit: Unit, leg: &FundingLeg, kind: LineKind) -> Result<Transfer, Problem> {
-    let organisation = wallet.organisation();
-    let overrun = if kind == LineKind::Included { Kind::IncludedOverrun } else { Kind::CareOverrun };
-    let leg_unit = leg.amount.unit();
-    let debit = match leg.source {
-        Source::Purse(purse) => Account::purse(wallet, purse.unit(unit), purse.kind()),
-        Source::Buffer => Account::own(organisation, leg_unit, Kind::Buffer),
-        Source::Collective => Account::own(organisation, leg_unit, Kind::Collective),
-        Source::Overrun | Source::OverrunCents => Account::own(organisation, leg_unit, overrun),
-        Source::OfflineLoss => Account::own(organisation, leg_unit, Kind::OfflineLoss),
-    };
-    let flow = if leg.source == Source::OfflineLoss { Flow::OfflineLoss } else { Flow::Sale };
-    let credit = Account::own(organisation, leg_unit, kind.sales());
-    let line = u16::try_from(leg.line).map_err(|_| Malformed::TooManyLines)?;
-    Ok(Transfer { line: Some(line), ..Transfer::new(flow, leg.why, debit, credit, leg.amount)? })
-}
-
-/// The line as it is stored.
-///
-/// # Errors
-/// [`Problem`] for a line number that does not fit.
-pub fn written_line(
-    number: usize,
-    asked: &BasketLine,
-    line: &FundingLine,
-    left_out: Option<LeftOut>,
-    vat_basis_points: u16,
-) -> Result<Line, Problem> {
-    let priced = match line {
-        FundingLine::Priced(line) => Some(line),
-        FundingLine::LeftOut(_) => None,
-    };
-    Ok(Line {
-        number: u16::try_from(number).map_err(|_| Malformed::TooManyLines)?,
-        service: asked.service,
-        quantity: asked.quantity,
-        kind: priced.map(|line| line.kind),
-        price: priced.map_or(Amount::zero(Unit::Eur), |line| line.price),
-        units: priced.and_then(|line| line.units),
-        vat_basis_points,
-        planned: priced.is_some_and(|line| line.planned),
-        from_savings: priced.is_some_and(|line| line.from_savings),
-        left_out,
-        hold: asked.hold,
-    })
 }

@@ -19,6 +19,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::db::connect::Database;
 use crate::domain::operation::Booked;
 use crate::services::authorise::Authoriser;
+use crate::services::card_scripts::CardScripts;
 use crate::services::key_store::KeyStore;
 use crate::services::terminals::Terminals;
 
@@ -28,6 +29,7 @@ pub struct Service {
     pub database: Database,
     pub authoriser: Arc<Authoriser>,
     pub keys: Arc<dyn KeyStore>,
+    pub scripts: Arc<CardScripts>,
     pub terminals: Terminals,
     /// Hosts and ports that the service is known by: a request that was made for another is not for us.
     pub authorities: Vec<String>,
@@ -54,7 +56,9 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(api::holds::release)
         .service(api::catalogue::list_services)
         .service(api::catalogue::list_prices)
-        .service(api::hotlist::changes);
+        .service(api::hotlist::changes)
+        .service(api::cards::list_cards)
+        .service(api::card_scripts::ask_script);
     config
         .service(health::live)
         .service(health::ready)

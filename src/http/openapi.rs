@@ -6,7 +6,7 @@ use actix_web::web::Bytes;
 use actix_web::{HttpResponse, get};
 use utoipa::OpenApi;
 
-use super::api::{catalogue, holds, hotlist, sales};
+use super::api::{card_scripts, cards, catalogue, holds, hotlist, sales};
 use super::health;
 
 #[derive(OpenApi)]
@@ -31,6 +31,8 @@ use super::health;
         catalogue::list_services,
         catalogue::list_prices,
         hotlist::changes,
+        cards::list_cards,
+        card_scripts::ask_script,
         health::live,
         health::ready
     )

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use diesel_async::AsyncPgConnection;
 
 use super::book::{BookError, Booking, Books, book, owner_of};
@@ -31,6 +32,8 @@ struct Holding {
     /// The version that the terminal named, if the location has it.
     price_list: Option<Arc<PriceList>>,
     mac_is_right: bool,
+    /// From when keys of the tap's generation are refused.
+    refused_from: Option<NaiveDate>,
 }
 
 /// Sets aside what a card signed for.
@@ -40,11 +43,15 @@ struct Holding {
 pub async fn hold(database: &Database, keys: &dyn KeyStore, request: CardHoldRequest) -> Result<Booked, BookError> {
     let signed = request.transaction();
     let mac_is_right = signed.is_some_and(|(transaction, mac)| is_signed(keys, &transaction, &mac));
+    let refused_from = match request.sale.payer {
+        Payer::Card(tap) => keys.refused_from(tap.generation),
+        Payer::ByName { .. } => None,
+    };
     let location = request.sale.terminal.location;
     let conn = database.connection().await?;
     let price_list = price_lists::load(&conn, location, request.sale.price_list).await?.map(Arc::new);
     drop(conn);
-    book(database, &Holding { request, price_list, mac_is_right }).await
+    book(database, &Holding { request, price_list, mac_is_right, refused_from }).await
 }
 
 /// Sells what was delivered.
@@ -119,6 +126,7 @@ impl Booking for Holding {
             wallet: wallet.as_ref().map(|wallet| wallet.id),
             price_list: self.price_list.clone(),
             mac_is_right: self.mac_is_right,
+            refused_from: self.refused_from,
         };
         let outcome = self.request.decide(&mut books.operation, &mut state, &item, books.now)?;
         let expires_at = self.request.expires_at(books.now);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use card_protocol::{Mac, Transaction};
+use chrono::NaiveDate;
 
 use super::key_store::KeyStore;
 use crate::domain::hex::to_hex;
@@ -13,6 +14,11 @@ use crate::domain::sale::SaleRequest;
 pub trait CardProof: Send + Sync + 'static {
     /// Whether the MAC is the card's.
     fn is_right(&self, request: &SaleRequest) -> bool;
+
+    /// The book date from which what a generation of keys signs is refused; none: it is not.
+    fn refused_from(&self, _generation: u8) -> Option<NaiveDate> {
+        None
+    }
 }
 
 /// The card protocol's MAC, with keys derived from the key store's.
@@ -22,6 +28,10 @@ impl CardProof for CardMac {
     fn is_right(&self, request: &SaleRequest) -> bool {
         let Some((transaction, mac)) = request.transaction() else { return false };
         is_signed(self.0.as_ref(), &transaction, &mac)
+    }
+
+    fn refused_from(&self, generation: u8) -> Option<NaiveDate> {
+        self.0.refused_from(generation)
     }
 }
 

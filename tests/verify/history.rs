@@ -306,6 +306,8 @@ impl History {
             wallet: known.then_some(wallet),
             price_list: Some(Self::price_list()),
             mac_is_right: true,
+            refused_from: None,
+            refused_from: None,
         };
         self.decide(&item).await
     }

@@ -11,5 +11,5 @@ FROM ledger.operation AS o LEFT JOIN card AS c ON c.id = o.card
 WHERE (o.card IS NOT NULL OR o.counter IS NOT NULL OR o.kind IN (1, 8) AND o.authority IN (1, 2) AND o.outcome NOT IN (10, 11, 20))
   AND (o.outcome <> 20 AND (c.id IS NULL OR c.wallet <> o.wallet)
        OR (o.counter IS NOT NULL)
-          <> (o.kind = 1 AND o.authority IN (1, 2) AND (o.outcome IN (1, 2, 4, 27) OR o.outcome BETWEEN 30 AND 34)
-              OR o.kind = 8 AND o.authority = 1 AND (o.outcome IN (3, 27) OR o.outcome BETWEEN 30 AND 34)))
+          <> (o.kind = 1 AND o.authority IN (1, 2) AND (o.outcome IN (1, 2, 4, 27) OR o.outcome BETWEEN 30 AND 35)
+              OR o.kind = 8 AND o.authority = 1 AND (o.outcome IN (3, 27) OR o.outcome BETWEEN 30 AND 35)))

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::account::{OrganisationId, WalletId};
-use crate::domain::funding::{CareFromSavings, Rules, Unplanned};
+use crate::domain::funding::{Caps, CareFromSavings, Rules, Unplanned};
 use crate::domain::operation::{Authority, Owner};
 use crate::domain::wallet::{Buyer, Purse};
 
@@ -55,7 +55,8 @@ fn lines(unit: Unit, wanted: &[Wanted]) -> Vec<Line> {
 fn as_whole_sale(wallet: &Wallet, lines: &[Line]) -> Option<Vec<Transfer>> {
     let funded: Vec<_> =
         lines.iter().map(|line| FundingLine::Priced(priced_part(line, line.quantity).unwrap())).collect();
-    let funding = fund(wallet.unit, wallet.rules, wallet.free(), &funded, Shortfall::DeclineWhole, None).unwrap();
+    let funding =
+        fund(wallet.unit, wallet.rules, wallet.free(), &funded, Shortfall::DeclineWhole, Caps::default()).unwrap();
     let transfer = |leg| leg_transfer(wallet.id, wallet.unit, leg, lines[leg_line(leg)].kind.unwrap()).unwrap();
     funding.left_out.is_empty().then(|| funding.legs.iter().map(transfer).collect())
 }

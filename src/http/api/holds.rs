@@ -121,8 +121,10 @@ fn hold_id(path: &str) -> Result<OperationId, Problem> {
 pub async fn set_aside(service: Data<Service>, sent: Sent<HoldBody>) -> Result<HttpResponse, Problem> {
     let (id, terminal) = (sent.id(sent.body.id)?, sent.terminal);
     let request = sent.body.into_request(id, terminal)?;
+    let heard = service.scripts.heard_in(request.sale.payer, || request.transaction());
     let booked = card_holds::hold(&service.database, service.keys.as_ref(), request).await?;
-    Ok(answered(&service, &booked))
+    let script = service.scripts.after(&booked, heard).await;
+    Ok(answered(&service, &booked, script))
 }
 
 /// What a hold was answered: only for terminals of the location where it was made.
@@ -136,7 +138,9 @@ pub async fn set_aside(service: Data<Service>, sent: Sent<HoldBody>) -> Result<H
 #[get("/holds/{id}")]
 pub async fn ask_hold(service: Data<Service>, asked: Asked, path: Path<String>) -> Result<HttpResponse, Problem> {
     let booked = card_holds::find(&service.database, hold_id(&path)?, &asked.terminal).await?;
-    booked.map(|booked| answered(&service, &booked)).ok_or_else(|| Problem::new(&HOLD_UNKNOWN))
+    let booked = booked.ok_or_else(|| Problem::new(&HOLD_UNKNOWN))?;
+    let script = service.scripts.after(&booked, None).await;
+    Ok(answered(&service, &booked, script))
 }
 
 /// Sells what was delivered, at the prices of the hold; the rest stays set aside.
@@ -158,7 +162,7 @@ pub async fn capture(
     let lines = sent.body.lines.iter().map(|line| (line.line, line.quantity)).collect();
     let request = CardCaptureRequest { id, hold, terminal, lines };
     let booked = card_holds::capture(&service.database, &request).await?;
-    Ok(answered(&service, &booked))
+    Ok(answered(&service, &booked, None))
 }
 
 /// Gives back what is left of a hold.
@@ -179,5 +183,5 @@ pub async fn release(
     let (id, hold) = (sent.id(sent.body.id)?, hold_id(&path)?);
     let request = CardReleaseRequest { id, hold, terminal: Some(sent.terminal) };
     let booked = card_holds::release(&service.database, &request).await?;
-    Ok(answered(&service, &booked))
+    Ok(answered(&service, &booked, None))
 }
