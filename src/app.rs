@@ -15,6 +15,7 @@ use crate::http::rate_limit::{RateLimits, Rates};
 use crate::http::{self, Service};
 use crate::services::authorise::{Authoriser, Settings};
 use crate::services::card_proof::CardMac;
+use crate::services::forwards::{self, Forwards};
 use crate::services::key_store::Keys;
 use crate::services::terminals::Terminals;
 
@@ -58,6 +59,9 @@ const SHUTDOWN_TIMEOUT_S: u64 = 30;
 /// Connections of one worker: far above a house's terminals, far below what memory holds.
 const CONNECTIONS_MAX: usize = 4096;
 
+/// What a crash or an outage left is judged this soon.
+const JUDGE_EVERY: Duration = Duration::from_secs(2);
+
 /// A service that listens.
 pub struct Running {
     /// Where it listens, with the port that was given where 0 was asked for.
@@ -67,6 +71,7 @@ pub struct Running {
     api: (ServerHandle, tokio::task::JoinHandle<std::io::Result<()>>),
     metrics_server: (ServerHandle, tokio::task::JoinHandle<std::io::Result<()>>),
     upkeep: tokio::task::JoinHandle<()>,
+    judging: tokio::task::JoinHandle<()>,
     authoriser: Arc<Authoriser>,
 }
 
@@ -81,10 +86,19 @@ pub fn start(database: Database, keys: Arc<Keys>, listen: &Listen) -> Result<Run
     let authoriser = Arc::new(Authoriser::start(database.clone(), proof, settings));
     let (socket, address) = bind(listen.address, "--listen")?;
     let (metrics_socket, metrics) = bind(listen.metrics, "--metrics")?;
+    let forwards = Forwards::new(
+        database.clone(),
+        authoriser.clone(),
+        http::api::forwards::read_sale,
+        forwards::Settings::default(),
+    );
+    let forwards = Arc::new(forwards);
+    let judging = tokio::spawn(keep_judging(forwards.clone()));
     let service = Data::new(Service {
         terminals: Terminals::new(database.clone(), keys.clone()),
         database,
         authoriser: authoriser.clone(),
+        forwards,
         keys,
         authorities: authorities(listen, address),
         rates: RateLimits::new(listen.rates),
@@ -122,6 +136,7 @@ pub fn start(database: Database, keys: Arc<Keys>, listen: &Listen) -> Result<Run
         api: (api.handle(), tokio::spawn(api)),
         metrics_server: (metrics_server.handle(), tokio::spawn(metrics_server)),
         upkeep,
+        judging,
         authoriser,
     })
 }
@@ -133,6 +148,8 @@ impl Running {
     /// [`AppError::Server`].
     pub async fn stop(self) -> Result<(), AppError> {
         self.upkeep.abort();
+        // Broken off anywhere, it is taken up by who comes next.
+        self.judging.abort();
         self.api.0.stop(true).await;
         self.metrics_server.0.stop(false).await;
         for task in [self.api.1, self.metrics_server.1] {
@@ -140,6 +157,7 @@ impl Running {
         }
         // The workers are gone and with them who else could sell.
         let _ = self.upkeep.await;
+        let _ = self.judging.await;
         match Arc::into_inner(self.authoriser) {
             Some(authoriser) => authoriser.stop().await,
             None => tracing::warn!("a request outlives its server; what waits is booked all the same"),
@@ -171,5 +189,20 @@ async fn upkeep(service: Data<Service>, recorder: PrometheusHandle) {
         tokio::time::sleep(Duration::from_secs(5)).await;
         recorder.run_upkeep();
         service.rates.forget_old();
+    }
+}
+
+/// Judges forwarded sales that wait, and tells how many there are.
+async fn keep_judging(forwards: Arc<Forwards>) {
+    loop {
+        let waiting = async {
+            forwards.judge_waiting().await?;
+            forwards.counts().await
+        };
+        match waiting.await {
+            Ok((pending, open)) => http::metrics::count_waiting(pending, open),
+            Err(error) => tracing::warn!(%error, "forwarded sales wait; trying again soon"),
+        }
+        tokio::time::sleep(JUDGE_EVERY).await;
     }
 }

@@ -46,6 +46,12 @@ pub const TABLE_RIGHTS: &[(&str, &str)] = &[
     ("public.service", "SELECT, INSERT, UPDATE (name), UPDATE (name_en), UPDATE (category)"),
     ("public.terminal", "SELECT, INSERT, UPDATE (name), UPDATE (status)"),
     ("public.key_check", "SELECT, INSERT"),
+    ("public.forward", "SELECT, INSERT, UPDATE (operation), UPDATE (sent_as), UPDATE (outcome), UPDATE (judged_at)"),
+    (
+        "public.review",
+        "SELECT, INSERT, UPDATE (settled_at), UPDATE (settlement), UPDATE (settled_by), UPDATE (reason), \
+         UPDATE (settled_with)",
+    ),
     ("public.hold", "SELECT, INSERT, UPDATE (remaining)"),
     ("public.month_phase", "SELECT, INSERT"),
     ("public.payout", "SELECT, INSERT, UPDATE (status)"),

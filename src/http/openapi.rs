@@ -6,7 +6,7 @@ use actix_web::web::Bytes;
 use actix_web::{HttpResponse, get};
 use utoipa::OpenApi;
 
-use super::api::{catalogue, hotlist, sales};
+use super::api::{catalogue, forwards, hotlist, sales};
 use super::health;
 
 #[derive(OpenApi)]
@@ -24,12 +24,15 @@ use super::health;
         sales::ask,
         sales::refund,
         sales::void,
+        forwards::deliver,
         catalogue::list_services,
         catalogue::list_prices,
         hotlist::changes,
         health::live,
         health::ready
-    )
+    ),
+    // a text within a text, which no path names
+    components(schemas(forwards::ForwardedSaleBody))
 )]
 struct Description;
 
