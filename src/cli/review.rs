@@ -64,7 +64,15 @@ async fn run_on(opened: &Opened, command: Command) -> Result<(), Failure> {
     let database = opened.database().await?;
     match command {
         Command::List { all } => {
-            say!("{:>6}  {:<16} {:<18} {:>8}  {:<36} {:>8}  settled", "review", "opened", "why", "loss", "terminal", "record");
+            say!(
+                "{:>6}  {:<16} {:<18} {:>8}  {:<36} {:>8}  settled",
+                "review",
+                "opened",
+                "why",
+                "loss",
+                "terminal",
+                "record"
+            );
             for review in rows::list(&*database.connection().await?, all).await? {
                 let Review { id, terminal, sequence, why, .. } = review;
                 let opened = review.opened_at.format("%Y-%m-%d %H:%M");
@@ -89,7 +97,11 @@ async fn run_on(opened: &Opened, command: Command) -> Result<(), Failure> {
                 (_, Some(consent), _) => {
                     let booked = reviews::settle_from_own_money(&database, id, cents, &word(consent)).await?;
                     let taken = booked.operation.transfers.iter().map(|leg| leg.amount.minor()).sum();
-                    say!("review {id} is settled: own money paid {}, operation {}", euros(taken), booked.operation.id.uuid());
+                    say!(
+                        "review {id} is settled: own money paid {}, operation {}",
+                        euros(taken),
+                        booked.operation.id.uuid()
+                    );
                 }
                 (_, _, handled) => {
                     reviews::handle(&database, id, &word(handled.unwrap_or_default())).await?;

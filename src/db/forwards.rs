@@ -30,7 +30,8 @@ pub async fn lock_journal(mut conn: &AsyncPgConnection, terminal: Uuid) -> Resul
 /// [`DbError`].
 pub async fn last(mut conn: &AsyncPgConnection, terminal: Uuid) -> Result<Option<(i64, [u8; 32])>, DbError> {
     let query: Statement<(BigInt, Binary)> =
-        statement("SELECT sequence, hash FROM forward WHERE terminal = ? ORDER BY sequence DESC LIMIT 1").bind(terminal);
+        statement("SELECT sequence, hash FROM forward WHERE terminal = ? ORDER BY sequence DESC LIMIT 1")
+            .bind(terminal);
     let found = query.get_result::<(i64, Vec<u8>)>(&mut conn).await.optional()?;
     found.map(|(sequence, hash)| Ok((sequence, hash_of(hash)?))).transpose()
 }

@@ -210,8 +210,7 @@ async fn with_ids<'r>(
 ) -> Result<Vec<NewForward<'r>>, ForwardError> {
     let sent: Vec<Option<OperationId>> =
         records.iter().map(|record| read(&record.sale, terminal).ok().map(|sale| sale.id)).collect();
-    let outside: Vec<OperationId> =
-        sent.iter().flatten().copied().filter(|id| id.check_window(now).is_err()).collect();
+    let outside: Vec<OperationId> = sent.iter().flatten().copied().filter(|id| id.check_window(now).is_err()).collect();
     let taken = ledger::known(conn, &outside).await?;
     let mut new = Vec::with_capacity(records.len());
     for (record, sent) in records.iter().zip(sent) {

@@ -150,6 +150,7 @@ impl Forwards {
                 judged.push(fate);
             }
         }
+        judged.sort_by_key(|judged| judged.sequence);
         let outcomes: Vec<_> = judged.iter().map(|judged| (judged.sequence, judged.outcome)).collect();
         forwards::set_judged(conn, terminal, &outcomes).await?;
         let opened: Vec<NewReview> = judged.into_iter().flat_map(|judged| judged.reviews).collect();
@@ -227,11 +228,7 @@ fn judged(record: &Pending, booked: &Booked) -> Judged {
     let sale = &booked.operation;
     let reviews = of_judged(sale).unwrap_or_else(|_| vec![(ReviewWhy::Refused, None)]);
     let open = |(why, loss)| NewReview { sequence: record.sequence, why, operation: Some(sale.id), loss, record: None };
-    Judged {
-        sequence: record.sequence,
-        outcome: Some(sale.outcome),
-        reviews: reviews.into_iter().map(open).collect(),
-    }
+    Judged { sequence: record.sequence, outcome: Some(sale.outcome), reviews: reviews.into_iter().map(open).collect() }
 }
 
 fn is_ahead(record: &Pending) -> bool {
