@@ -16,6 +16,7 @@ use crate::http::{self, Service};
 use crate::services::authorise::{Authoriser, Settings};
 use crate::services::card_proof::CardMac;
 use crate::services::card_scripts::CardScripts;
+use crate::services::forwards::{self, Forwards};
 use crate::services::key_store::{KeyStore as _, Keys};
 use crate::services::terminals::Terminals;
 
@@ -61,6 +62,9 @@ const SHUTDOWN_TIMEOUT_S: u64 = 30;
 /// Connections of one worker: far above a house's terminals, far below what memory holds.
 const CONNECTIONS_MAX: usize = 4096;
 
+/// What a crash or an outage left is judged this soon.
+const JUDGE_EVERY: Duration = Duration::from_secs(2);
+
 /// A service that listens.
 pub struct Running {
     /// Where it listens, with the port that was given where 0 was asked for.
@@ -72,6 +76,7 @@ pub struct Running {
     upkeep: tokio::task::JoinHandle<()>,
     /// What is read again each second.
     kept: Vec<tokio::task::JoinHandle<()>>,
+    judging: tokio::task::JoinHandle<()>,
     authoriser: Arc<Authoriser>,
 }
 
@@ -88,10 +93,19 @@ pub fn start(database: Database, keys: Arc<Keys>, listen: &Listen) -> Result<Run
     let kept = vec![tokio::spawn(scripts.clone().keep()), tokio::spawn(keep_keys(database.clone(), keys.clone()))];
     let (socket, address) = bind(listen.address, "--listen")?;
     let (metrics_socket, metrics) = bind(listen.metrics, "--metrics")?;
+    let forwards = Forwards::new(
+        database.clone(),
+        authoriser.clone(),
+        http::api::forwards::read_sale,
+        forwards::Settings::default(),
+    );
+    let forwards = Arc::new(forwards);
+    let judging = tokio::spawn(keep_judging(forwards.clone()));
     let service = Data::new(Service {
         terminals: Terminals::new(database.clone(), keys.clone()),
         database,
         authoriser: authoriser.clone(),
+        forwards,
         keys,
         scripts,
         authorities: authorities(listen, address),
@@ -131,6 +145,7 @@ pub fn start(database: Database, keys: Arc<Keys>, listen: &Listen) -> Result<Run
         metrics_server: (metrics_server.handle(), tokio::spawn(metrics_server)),
         upkeep,
         kept,
+        judging,
         authoriser,
     })
 }
@@ -143,6 +158,8 @@ impl Running {
     pub async fn stop(self) -> Result<(), AppError> {
         self.upkeep.abort();
         self.kept.iter().for_each(tokio::task::JoinHandle::abort);
+        // Broken off anywhere, it is taken up by who comes next.
+        self.judging.abort();
         self.api.0.stop(true).await;
         self.metrics_server.0.stop(false).await;
         for task in [self.api.1, self.metrics_server.1] {
@@ -150,6 +167,7 @@ impl Running {
         }
         // The workers are gone and with them who else could sell.
         let _ = self.upkeep.await;
+        let _ = self.judging.await;
         match Arc::into_inner(self.authoriser) {
             Some(authoriser) => authoriser.stop().await,
             None => tracing::warn!("a request outlives its server; what waits is booked all the same"),
@@ -195,5 +213,20 @@ async fn upkeep(service: Data<Service>, recorder: PrometheusHandle) {
         tokio::time::sleep(Duration::from_secs(5)).await;
         recorder.run_upkeep();
         service.rates.forget_old();
+    }
+}
+
+/// Judges forwarded sales that wait, and tells how many there are.
+async fn keep_judging(forwards: Arc<Forwards>) {
+    loop {
+        let waiting = async {
+            forwards.judge_waiting().await?;
+            forwards.counts().await
+        };
+        match waiting.await {
+            Ok((pending, open)) => http::metrics::count_waiting(pending, open),
+            Err(error) => tracing::warn!(%error, "forwarded sales wait; trying again soon"),
+        }
+        tokio::time::sleep(JUDGE_EVERY).await;
     }
 }

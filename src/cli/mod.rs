@@ -14,6 +14,7 @@ mod keys;
 mod location;
 mod migrate;
 mod private_file;
+mod review;
 mod serve;
 mod terminal;
 mod verify;
@@ -64,6 +65,9 @@ enum Command {
     /// Add, revoke and list terminals
     #[command(subcommand)]
     Terminal(terminal::Command),
+    /// List, show and settle what of offline sales waits for a human
+    #[command(subcommand)]
+    Review(review::Command),
     /// Make a fictitious organisation with clients, cards and terminals, in an empty database
     Demo(demo::Arguments),
     /// Explain the rules on cases from standard input, for example: pasje explain sale < cases.json
@@ -100,6 +104,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Card(command) => card::run(&options, command).await,
         Command::Keys(command) => keys::run(&options, command).await,
         Command::Location(command) => location::run(&options, command).await,
+        Command::Review(command) => review::run(&options, command).await,
         Command::Terminal(command) => terminal::run(&options, command).await,
         Command::Migrate => migrate::run(&options).await,
         Command::Verify => verify::run(&options).await,

@@ -53,6 +53,12 @@ pub const TABLE_RIGHTS: &[(&str, &str)] = &[
     ("public.terminal", "SELECT, INSERT, UPDATE (name), UPDATE (status)"),
     ("public.key_check", "SELECT, INSERT"),
     ("public.key_generation", "SELECT, INSERT, UPDATE (refused_from)"),
+    ("public.forward", "SELECT, INSERT, UPDATE (operation), UPDATE (sent_as), UPDATE (outcome), UPDATE (judged_at)"),
+    (
+        "public.review",
+        "SELECT, INSERT, UPDATE (settled_at), UPDATE (settlement), UPDATE (settled_by), UPDATE (reason), \
+         UPDATE (settled_with)",
+    ),
     ("public.hold", "SELECT, INSERT, UPDATE (remaining)"),
     ("public.month_phase", "SELECT, INSERT"),
     ("public.payout", "SELECT, INSERT, UPDATE (status)"),

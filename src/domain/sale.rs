@@ -23,7 +23,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use card_protocol::{Decision, HolderVerification, Mac, Transaction};
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Duration, NaiveDate, Utc};
 use uuid::Uuid;
 
 use super::account::{OrganisationId, WalletId};
@@ -36,7 +36,7 @@ use super::money::{Amount, Unit};
 use super::operation::{Authority, Booked, IdError, Operation, OperationId, OperationKind, Outcome, Owner};
 use super::price_list::PriceList;
 use super::request::{Malformed, Problem};
-use super::sold_line::{leg_transfer, written_line};
+use super::sold_line::{leg_transfer, tombstone, written_line};
 use super::tap::Tap;
 use super::wallet::Wallet;
 
@@ -141,6 +141,9 @@ pub struct State {
     /// What the attempts that forwards of this batch replace have sold and not given back: services and quantities. An
     /// attempt that is not known yet is there with nothing, so that one decided earlier in this batch is remembered.
     pub attempts: HashMap<OperationId, Vec<(Uuid, u32)>>,
+    /// Counters that forwards of this batch name and that lie below their card's window, or may before the batch is
+    /// decided: whether the ledger has them as used.
+    pub old_counters: HashMap<(Uuid, u32), bool>,
     /// The organisations' book dates, for what belongs to no wallet.
     pub book_dates: HashMap<OrganisationId, NaiveDate>,
     pub buffer: Option<Buffer>,
@@ -212,17 +215,37 @@ pub fn decide(state: &mut State, item: &SaleItem, now: DateTime<Utc>) -> Result<
     }
     request.id.check_window(now)?;
     request.check()?;
-    // An attempt of the future could come later and would then be booked beside its forward.
-    if let Some(Err(IdError::TooNew)) = request.instead_of().map(|attempt| attempt.check_window(now)) {
+    let is_beyond_reach = request.instead_of().is_some_and(|attempt| is_ahead(attempt, now) && !may_take(attempt, now));
+    if is_beyond_reach && matches!(request.payer, Payer::ByName { .. }) {
         return Err(IdError::TooNew.into());
     }
     let mut deal = Deal::begin(state, item, now)?;
-    let outcome = match deal.refused_card() {
+    let outcome = match deal.refused_card(state) {
         Some(outcome) => outcome,
         None => deal.sell(state)?,
     };
     deal.operation.outcome = outcome;
     Ok(Decided::New(deal.commit(state)))
+}
+
+/// How far ahead an attempt's id may be taken: the ledger has its partitions for two months at the least.
+const DAYS_AHEAD_MAX: i64 = 31;
+
+fn is_ahead(attempt: OperationId, now: DateTime<Utc>) -> bool {
+    attempt.check_window(now) == Err(IdError::TooNew)
+}
+
+/// Whether a forward takes its attempt's id, so that a late copy of the attempt books nothing. An id that is too old needs
+/// none: the window refuses it. One of the near future is taken as well (the terminal's clock is wrong). One of the far
+/// future has no place in the ledger yet; its attempt, should it come when its time has, is refused by the card's counter:
+/// the card counted the attempt before the forward, and online a counter must be above the last seen. By name there is no
+/// counter, so there the forward goes to review instead.
+fn may_take(attempt: OperationId, now: DateTime<Utc>) -> bool {
+    match attempt.check_window(now) {
+        Ok(()) => true,
+        Err(IdError::TooNew) => attempt.time_ms() <= (now + Duration::days(DAYS_AHEAD_MAX)).timestamp_millis(),
+        Err(_) => false,
+    }
 }
 
 /// One sale being decided: what it will book, and copies of the rows it will change.
@@ -272,7 +295,7 @@ impl<'a> Deal<'a> {
     }
 
     /// Steps 4 and 5. A forward is delivered already, so a block, an expiry or a close comes too late for it.
-    fn refused_card(&mut self) -> Option<Outcome> {
+    fn refused_card(&mut self, state: &State) -> Option<Outcome> {
         let request = &self.item.request;
         let Some(wallet) = &self.wallet else { return Some(Outcome::CardUnknown) };
         let Payer::Card(Tap { counter, generation, .. }) = request.payer else {
@@ -298,6 +321,12 @@ impl<'a> Deal<'a> {
         match card.counters.judge(counter, request.is_forward()) {
             CounterVerdict::Used => return Some(Outcome::CounterUsed),
             CounterVerdict::TooOld => return Some(Outcome::CounterTooOld),
+            CounterVerdict::BelowWindow => match state.old_counters.get(&(card.id, counter)) {
+                Some(false) => {}
+                Some(true) => return Some(Outcome::CounterUsed),
+                // Nobody looked it up: booked to nobody rather than twice.
+                None => return Some(Outcome::CounterTooOld),
+            },
             CounterVerdict::Fresh => {}
         }
         card.counters.mark(counter);
@@ -425,11 +454,9 @@ impl<'a> Deal<'a> {
     }
 
     /// Whether the lines cost more than the card signed for. A till signs the greatest price of each line, so this is a
-    /// till that is broken or hostile. A forward was delivered already.
+    /// till that is broken or hostile, and what it forwards is booked to nobody either.
     fn exceeds_amount(&self, lines: &[FundingLine]) -> Result<bool, Problem> {
-        let (Payer::Card(tap), false) = (self.item.request.payer, self.item.request.is_forward()) else {
-            return Ok(false);
-        };
+        let Payer::Card(tap) = self.item.request.payer else { return Ok(false) };
         let mut total = Amount::zero(Unit::Eur);
         for line in lines {
             if let FundingLine::Priced(line) = line {
@@ -510,12 +537,16 @@ impl<'a> Deal<'a> {
                 hold.close();
             }
         }
+        if let (Some(card), Some(counter)) = (self.operation.card, self.operation.counter)
+            && let Some(is_used) = state.old_counters.get_mut(&(card, counter))
+        {
+            *is_used = true;
+        }
         let mut booked = Vec::with_capacity(1);
-        // An attempt that never came must never be booked: its id is taken by a tombstone. An id that is too old
-        // needs none, the window refuses it.
+        // An attempt that never came must never be booked.
         if let Some(attempt) = self.item.request.instead_of()
             && self.operation.outcome.is_sold()
-            && attempt.check_window(self.now).is_ok()
+            && may_take(attempt, self.now)
             && !state.known.contains_key(&attempt)
         {
             let outcome = Outcome::Superseded;
@@ -531,13 +562,4 @@ impl<'a> Deal<'a> {
         }
         booked.into_iter().map(|operation| Booked { operation, book_date: self.book_date }).collect()
     }
-}
-
-/// Takes the id of a sale that has not come, so that a late copy books nothing.
-pub fn tombstone(id: OperationId, cause: &Operation, outcome: Outcome) -> Operation {
-    let mut tombstone = Operation::new(id, cause.owner, OperationKind::Sale, outcome, cause.authority);
-    tombstone.terminal = cause.terminal;
-    tombstone.location = cause.location;
-    tombstone.reference = Some(cause.id);
-    tombstone
 }

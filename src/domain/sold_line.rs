@@ -1,12 +1,22 @@
-//! What a decided line books: its row, and the transfers of its legs.
+//! What a sale writes into the ledger: its lines, the transfers of their legs, and the tombstone of the attempt that it
+//! replaces.
 
 use super::account::{Account, Kind, WalletId};
 use super::basket::BasketLine;
 use super::flow::Flow;
 use super::funding::{FundingLeg, FundingLine, LeftOut, LineKind, Source};
 use super::money::{Amount, Unit};
-use super::operation::{Line, Transfer};
+use super::operation::{Line, Operation, OperationId, OperationKind, Outcome, Transfer};
 use super::request::{Malformed, Problem};
+
+/// Takes the id of a sale that has not come, so that a late copy books nothing.
+pub fn tombstone(id: OperationId, cause: &Operation, outcome: Outcome) -> Operation {
+    let mut tombstone = Operation::new(id, cause.owner, OperationKind::Sale, outcome, cause.authority);
+    tombstone.terminal = cause.terminal;
+    tombstone.location = cause.location;
+    tombstone.reference = Some(cause.id);
+    tombstone
+}
 
 /// The transfer that a funding leg books.
 ///

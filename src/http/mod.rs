@@ -20,6 +20,7 @@ use crate::db::connect::Database;
 use crate::domain::operation::Booked;
 use crate::services::authorise::Authoriser;
 use crate::services::card_scripts::CardScripts;
+use crate::services::forwards::Forwards;
 use crate::services::key_store::KeyStore;
 use crate::services::terminals::Terminals;
 
@@ -28,6 +29,7 @@ use crate::services::terminals::Terminals;
 pub struct Service {
     pub database: Database,
     pub authoriser: Arc<Authoriser>,
+    pub forwards: Arc<Forwards>,
     pub keys: Arc<dyn KeyStore>,
     pub scripts: Arc<CardScripts>,
     pub terminals: Terminals,
@@ -54,6 +56,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(api::holds::ask_hold)
         .service(api::holds::capture)
         .service(api::holds::release)
+        .service(api::forwards::deliver)
         .service(api::catalogue::list_services)
         .service(api::catalogue::list_prices)
         .service(api::hotlist::changes)

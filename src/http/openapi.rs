@@ -6,7 +6,7 @@ use actix_web::web::Bytes;
 use actix_web::{HttpResponse, get};
 use utoipa::OpenApi;
 
-use super::api::{card_scripts, cards, catalogue, holds, hotlist, sales};
+use super::api::{card_scripts, cards, catalogue, forwards, holds, hotlist, sales};
 use super::health;
 
 #[derive(OpenApi)]
@@ -28,6 +28,7 @@ use super::health;
         holds::ask_hold,
         holds::capture,
         holds::release,
+        forwards::deliver,
         catalogue::list_services,
         catalogue::list_prices,
         hotlist::changes,
@@ -35,7 +36,9 @@ use super::health;
         card_scripts::ask_script,
         health::live,
         health::ready
-    )
+    ),
+    // a text within a text, which no path names
+    components(schemas(forwards::ForwardedSaleBody))
 )]
 struct Description;
 

@@ -5,9 +5,12 @@
 mod authentication;
 mod card;
 mod catalogue;
+mod forwards;
+mod forwards_review;
 mod health;
 mod holds;
 mod hotlist;
+mod journal;
 mod malformed;
 mod openapi;
 mod outage;
