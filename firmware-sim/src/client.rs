@@ -106,6 +106,11 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// A reply that came in another way than over a connection.
+    pub fn new(status: u16, body: impl Into<Bytes>, headers: HeaderMap) -> Self {
+        Self { status, body: body.into(), headers }
+    }
+
     fn header(&self, name: &HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
@@ -118,6 +123,11 @@ impl Reply {
     /// The service's clock.
     pub fn date(&self) -> Option<&str> {
         self.header(&DATE)
+    }
+
+    /// What the card is to change, in hexadecimal digits.
+    pub fn card_script(&self) -> Option<&str> {
+        self.headers.get("pasje-card-script")?.to_str().ok()
     }
 
     /// How long the service wants to be left alone.

@@ -147,6 +147,11 @@ fn to_text<T: Serialize>(value: &T) -> io::Result<Zeroizing<Vec<u8>>> {
     Ok(text)
 }
 
+/// Replaces a file that nobody locks: the old or the new one, whole, its owner's alone.
+pub(crate) fn replace_whole(path: &Path, text: &[u8]) -> io::Result<()> {
+    replace(path, text, false).map(drop)
+}
+
 /// Writes beside, syncs and renames. With `keep_lock` the new file is locked before it can be found.
 fn replace(path: &Path, text: &[u8], keep_lock: bool) -> io::Result<File> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();

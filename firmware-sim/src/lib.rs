@@ -6,6 +6,7 @@
 //! - [`terminal`]: catalogue, prices, taps, sales, and asking again until it is known how a sale ended.
 //! - [`client`] and [`signature`]: the signed requests of one terminal, over one connection.
 //! - [`files`]: where keys, counters and sequences are kept.
+//! - [`till`] and [`journal`]: a till that goes on without a connection, and what it sold meanwhile.
 //! - [`till_screen`] and [`phrases`]: what staff and client see.
 //! - [`fleet`]: many terminals and cards at once.
 
@@ -19,6 +20,7 @@ pub mod files;
 pub mod fleet;
 pub mod give_up;
 pub mod hex;
+pub mod journal;
 pub mod phrases;
 pub mod price_list;
 pub mod random;
@@ -26,4 +28,5 @@ pub mod request;
 pub mod settling;
 pub mod signature;
 pub mod terminal;
+pub mod till;
 pub mod till_screen;
