@@ -79,6 +79,11 @@ STATUSES = {
     "wrong_parameters": "6a86",
     "no_instruction": "6d00",
     "no_class": "6e00",
+    "no_pin": "6a88",
+    "pin_blocked": "6983",
+    "pin_wrong_2_left": "63c2",
+    "pin_wrong_1_left": "63c1",
+    "pin_wrong_0_left": "63c0",
     "dead": "6f00",
 }
 
@@ -190,6 +195,65 @@ def check_transactions(vector):
 
     answer = b"".join(field[name] for name in AUTHORISED_FIELDS)
     vector.expect("answer", answer + service_mac + terminal_mac + DONE)
+    return {name: int.from_bytes(value, "big") for name, value in field.items()} | {"card": field["card"]}
+
+
+def pin_block(vector, digits):
+    """4 to 8 digits, filled up with FF."""
+    if not 4 <= len(digits) <= 8 or any(byte not in b"0123456789" for byte in digits):
+        raise Difference(f"{vector.where}: a PIN has 4 to 8 digits")
+    return digits.ljust(8, b"\xff")
+
+
+def personalise(vector, card, generation):
+    """PUT DATA that ends personalisation, from the vector's limits and PIN; and these."""
+    limits = [vector.input(name, length) for name, length in CHANGES[1]]
+    digits = vector.output("pin")
+    block = pin_block(vector, digits) if digits else b"\xff" * 8
+    return apdu("00da0200", card + generation + b"".join(limits) + block), limits, bool(digits)
+
+
+def check_offline(vector):
+    tap = check_transactions(vector)
+    generation = bytes([tap["generation"]])
+    command, limits, has_pin = personalise(vector, tap["card"], generation)
+    vector.expect("personalise", command)
+    tap_limit, total_limit, count_limit = (int.from_bytes(limit, "big") for limit in limits)
+    blocked = vector.input("blocked", 1)[0]
+    if blocked > 1 or tap["online"] != 0:
+        raise Difference(f"{vector.where}: blocked is 00 or 01, and online is 00")
+    vector.expect("select_answer", VERSION + tap["card"] + generation + bytes([blocked | has_pin << 1]) + DONE)
+
+    total = int.from_bytes(vector.input("offline_total_before", 4), "big")
+    count = vector.input("offline_count_before", 1)[0]
+    approved = (
+        not blocked
+        and tap["kind"] == 1
+        and (not has_pin or tap["holder_verification"] == 1)
+        and tap["amount"] <= tap_limit
+        and total + tap["amount"] <= total_limit
+        and count + 1 <= count_limit
+    )
+    computed = (1, total + tap["amount"], count + 1) if approved else (0, total, count)
+    stored = (tap["decision"], tap["offline_total"], tap["offline_count"])
+    if stored != computed:
+        raise Difference(f"{vector.where}: decision, total and count are {stored}, computed {computed}")
+
+
+def check_pins(vector):
+    block = pin_block(vector, vector.output("digits"))
+    vector.expect("block", block)
+    vector.expect("command", apdu("00200080", block))
+
+
+def check_put_keys(vector):
+    keys = [vector.input(f"{name}_key", 32) for name in CARD_KEY_LABELS]
+    vector.expect("command", apdu("00da01" + vector.input("generation", 1).hex(), b"".join(keys)))
+
+
+def check_personalisations(vector):
+    command, _, _ = personalise(vector, vector.input("card", 16), vector.input("generation", 1))
+    vector.expect("command", command)
 
 
 def check_responses(vector):
@@ -252,10 +316,14 @@ SECTIONS = {
     "keys": check_keys,
     "baskets": check_baskets,
     "transactions": check_transactions,
+    "offline": check_offline,
     "responses": check_responses,
     "scripts": check_scripts,
     "selects": check_selects,
     "lasts": check_lasts,
+    "pins": check_pins,
+    "put_keys": check_put_keys,
+    "personalisations": check_personalisations,
 }
 
 

@@ -5,7 +5,7 @@
 //! status.
 
 use crate::bytes::{Reader, Writer, byte_codes};
-use crate::personalise::PutKeys;
+use crate::personalise::{Personalise, PutKeys};
 use crate::response::CardAnswer;
 use crate::script::Script;
 use crate::transaction::{Decision, HolderVerification, TransactionKind};
@@ -125,8 +125,8 @@ impl<'a> Command<'a> {
             (0x80, 0x12) => (Instruction::Complete, [0x00, 0x00]),
             (0x80, 0x14) => (Instruction::GetLast, [0x00, 0x00]),
             (0x00, 0x20) => (Instruction::Verify, [0x00, 0x80]),
-            // its parameters name the record
-            (0x00, 0xda) => (Instruction::PutData, self.parameters),
+            // the parameters name the record, and of keys the generation
+            (0x00, 0xda) => (Instruction::PutData, put_data_parameters(self.parameters)),
             (0x00 | 0x80, _) => return Err(Status::NO_INSTRUCTION),
             _ => return Err(Status::NO_CLASS),
         };
@@ -135,6 +135,14 @@ impl<'a> Command<'a> {
         } else {
             Err(Status::WRONG_PARAMETERS)
         }
+    }
+}
+
+/// The parameters of PUT DATA that are nearest: the same if it has them.
+const fn put_data_parameters(given: [u8; 2]) -> [u8; 2] {
+    match given {
+        [PutKeys::TAG, 1..=255] => given,
+        _ => [Personalise::TAG, 0x00],
     }
 }
 

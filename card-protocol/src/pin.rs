@@ -22,29 +22,29 @@ impl PinBlock {
     /// Bytes.
     pub const LENGTH: usize = 8;
 
+    /// Fewest digits.
+    pub const DIGITS_MIN: usize = 4;
+
     /// Of digits as they are typed.
     ///
     /// # Errors
     /// `Length` for fewer than 4 or more than 8, `Code` for what is no digit.
     pub fn of_digits(digits: &[u8]) -> Result<Self, Malformed> {
         let mut block = [0xff; Self::LENGTH];
-        block.get_mut(..digits.len()).ok_or(Malformed::Length)?.copy_from_slice(digits);
-        Self::from_bytes(block)
+        let place = block.get_mut(..digits.len()).filter(|place| place.len() >= Self::DIGITS_MIN);
+        place.ok_or(Malformed::Length)?.copy_from_slice(digits);
+        if digits.iter().all(u8::is_ascii_digit) { Ok(Self(block)) } else { Err(Malformed::Code) }
     }
 
     /// # Errors
-    /// [`Malformed`]: `Length` for other lengths and too few digits.
+    /// `Length` for other lengths, `Code` for bytes that are not 4 to 8 digits filled up.
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
-        Self::from_bytes(bytes.try_into().map_err(|_| Malformed::Length)?)
-    }
-
-    fn from_bytes(block: [u8; Self::LENGTH]) -> Result<Self, Malformed> {
+        let block: [u8; Self::LENGTH] = bytes.try_into().map_err(|_| Malformed::Length)?;
         let length = block.iter().take_while(|byte| **byte != 0xff).count();
         let (digits, filling) = block.split_at_checked(length).ok_or(Malformed::Length)?;
-        if digits.len() < 4 {
-            return Err(Malformed::Length);
-        }
-        let is_right = digits.iter().all(u8::is_ascii_digit) && filling.iter().all(|byte| *byte == 0xff);
+        let is_right = digits.len() >= Self::DIGITS_MIN
+            && digits.iter().all(u8::is_ascii_digit)
+            && filling.iter().all(|byte| *byte == 0xff);
         if is_right { Ok(Self(block)) } else { Err(Malformed::Code) }
     }
 

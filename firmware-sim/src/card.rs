@@ -3,17 +3,23 @@
 //! The card commits counter and journal to its memory before it answers: a card that is pulled away, or a program that is
 //! killed, never uses a counter twice. The counter never restarts.
 
+mod decision;
+mod personalise;
+mod pin;
+mod state;
+
 use std::io;
 
 use card_protocol::frame::{
     self, AnswerFrame, Authorise, Authorised, Command, Complete, Instruction, Last, Selected, Status, TapState,
 };
+use card_protocol::pin::PIN_TRIES;
 use card_protocol::script::{Change, Script};
 use card_protocol::transaction::EURO;
 use card_protocol::{CardKeys, CardOutcome, Decision, HolderVerification, Malformed, Transaction};
-use serde::{Deserialize, Serialize};
 
-use crate::hex::Hex;
+use decision::decide;
+pub use state::{CardState, Fleeting, Generation, Identity, Memory, OfflineLimits};
 
 /// Something that answers commands: a virtual card, a reader with a card in its field.
 pub trait CardReader {
@@ -21,117 +27,39 @@ pub trait CardReader {
     fn transmit(&mut self, command: &[u8]) -> AnswerFrame;
 }
 
-/// What a card may approve by itself, without a connection. Not used yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct OfflineLimits {
-    pub tap_cents: u32,
-    pub total_cents: u32,
-    pub count: u8,
-}
-
-/// What a card remembers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CardState {
-    /// Of the last tap; 0 if there was none.
-    pub counter: u32,
-    /// Of the keys in use.
-    pub generation: u8,
-    /// Of the last script that was applied.
-    pub script_number: u32,
-    /// A script blocked it.
-    pub is_blocked: bool,
-    /// For later.
-    pub limits: OfflineLimits,
-    /// Approved offline since the last reset.
-    pub offline_total_cents: u32,
-    /// Taps approved offline since the last reset.
-    pub offline_count: u8,
-    /// The greatest that the last tap may cost.
-    pub asked_cents: u64,
-    /// The last tap.
-    #[serde(with = "journal_hex")]
-    pub journal: Option<Last>,
-}
-
-impl CardState {
-    /// Of a card that was never tapped.
-    pub const fn new(generation: u8) -> Self {
-        Self {
-            counter: 0,
-            generation,
-            script_number: 0,
-            is_blocked: false,
-            limits: OfflineLimits { tap_cents: 25_00, total_cents: 50_00, count: 5 },
-            offline_total_cents: 0,
-            offline_count: 0,
-            asked_cents: 0,
-            journal: None,
-        }
-    }
-}
-
-/// The journal as the bytes that GET LAST answers.
-mod journal_hex {
-    use super::{Hex, Last};
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-
-    pub fn serialize<S: Serializer>(journal: &Option<Last>, serializer: S) -> Result<S::Ok, S::Error> {
-        journal.as_ref().map(|last| Hex(last.encode())).serialize(serializer)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Last>, D::Error> {
-        let bytes = Option::<Hex<{ Last::LENGTH }>>::deserialize(deserializer)?;
-        let last = bytes.map(|bytes| Last::decode(&bytes.0));
-        last.transpose().map_err(|_| D::Error::custom("the journal is no answer to GET LAST"))
-    }
-}
-
-/// Where a card's state survives.
-pub trait Memory {
-    /// Keeps the state, before the card answers.
-    ///
-    /// # Errors
-    /// The state is not kept; the card answers no more.
-    fn commit(&mut self, state: &CardState) -> io::Result<()>;
-}
-
-/// Memory that dies with the program: for cards whose counters were reserved beforehand.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Fleeting;
-
-impl Memory for Fleeting {
-    fn commit(&mut self, _: &CardState) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// The keys of one generation.
-#[derive(Clone, Debug)]
-#[allow(missing_docs)]
-pub struct Generation {
-    pub number: u8,
-    pub keys: CardKeys,
-}
-
 /// A card.
 #[derive(Debug)]
 pub struct Card<M> {
-    id: [u8; 16],
-    generations: Vec<Generation>,
+    /// None: blank.
+    identity: Option<Identity>,
+    /// Keys put into a blank card since it was selected.
+    put: Vec<Generation>,
     state: CardState,
     memory: M,
     is_selected: bool,
+    /// The PIN was right, and no tap has used that up.
+    is_verified: bool,
     failure: Option<io::Error>,
 }
 
 impl<M: Memory> Card<M> {
     /// A card as it was left. None if it has no keys of the generation in use.
-    pub fn new(id: [u8; 16], generations: Vec<Generation>, state: CardState, memory: M) -> Option<Self> {
-        let has_keys = generations.iter().any(|generation| generation.number == state.generation);
-        has_keys.then_some(Self { id, generations, state, memory, is_selected: false, failure: None })
+    pub fn new(identity: Identity, state: CardState, memory: M) -> Option<Self> {
+        let has_keys = identity.keys_of(state.generation).is_some();
+        has_keys.then(|| Self { identity: Some(identity), state, ..Self::blank(memory) })
+    }
+
+    /// A card that was never personalised.
+    pub const fn blank(memory: M) -> Self {
+        Self {
+            identity: None,
+            put: Vec::new(),
+            state: CardState::new(0),
+            memory,
+            is_selected: false,
+            is_verified: false,
+            failure: None,
+        }
     }
 
     /// What it remembers.
@@ -145,8 +73,15 @@ impl<M: Memory> Card<M> {
     }
 
     /// Leaves the reader's field: the card must be selected again.
-    pub const fn leave_field(&mut self) {
+    pub fn leave_field(&mut self) {
+        self.end_session();
+    }
+
+    /// What a session knew is forgotten: a right PIN, and keys that were put without the record that ends them.
+    fn end_session(&mut self) {
         self.is_selected = false;
+        self.is_verified = false;
+        self.put.clear();
     }
 
     /// Looks at a command in the order of the protocol's table of statuses, and answers the first that applies.
@@ -159,24 +94,27 @@ impl<M: Memory> Card<M> {
         match instruction {
             Instruction::Select => self.select(command.data),
             _ if !self.is_selected => Err(Status::NOT_NOW),
+            Instruction::PutData => self.put_data(command.parameters, command.data),
+            _ if self.identity.is_none() => Err(Status::NOT_NOW),
             Instruction::Authorise => self.authorise(command.data),
             Instruction::Complete => self.complete(command.data),
             Instruction::GetLast => self.get_last(command.data),
-            Instruction::Verify | Instruction::PutData => Err(Status::NO_INSTRUCTION),
+            Instruction::Verify => self.verify(command.data),
         }
     }
 
     fn select(&mut self, name: &[u8]) -> Result<AnswerFrame, Status> {
-        self.is_selected = name == frame::APPLICATION;
-        if !self.is_selected {
+        self.end_session();
+        if name != frame::APPLICATION {
             return Err(Status::NOT_FOUND);
         }
+        self.is_selected = true;
         let selected = Selected {
-            card: self.id,
+            card: self.identity.as_ref().map_or([0; 16], |identity| identity.card),
             generation: self.state.generation,
             is_blocked: self.state.is_blocked,
-            has_pin: false,
-            is_blank: false,
+            has_pin: self.identity.as_ref().is_some_and(|identity| identity.pin.is_some()),
+            is_blank: self.identity.is_none(),
         };
         Ok(frame::answer(&selected.encode(), Status::OK))
     }
@@ -187,9 +125,11 @@ impl<M: Memory> Card<M> {
             return Err(Status::WRONG_DATA);
         }
         let counter = self.state.counter.checked_add(1).ok_or(Status::DEAD)?;
-        let decision = if asked.is_online && !self.state.is_blocked { Decision::Online } else { Decision::Declined };
+        let identity = self.identity()?;
+        let keys = self.keys()?;
+        let (decision, next) = decide(&asked, &self.state, identity.pin.is_none() || self.is_verified);
         let transaction = Transaction {
-            card: self.id,
+            card: identity.card,
             generation: self.state.generation,
             counter,
             terminal: asked.terminal,
@@ -198,26 +138,16 @@ impl<M: Memory> Card<M> {
             terminal_nonce: asked.terminal_nonce,
             kind: asked.kind,
             decision,
-            holder_verification: HolderVerification::None,
+            holder_verification: if self.is_verified { HolderVerification::Pin } else { HolderVerification::None },
             currency: asked.currency,
             amount_cents: asked.amount_cents,
             time_ms: asked.time_ms,
             basket_digest: asked.basket_digest,
-            offline_total_cents: self.state.offline_total_cents,
-            offline_count: self.state.offline_count,
-            script_number: self.state.script_number,
+            offline_total_cents: next.offline_total_cents,
+            offline_count: next.offline_count,
+            script_number: next.script_number,
         };
-        let authorised = Authorised {
-            decision,
-            generation: transaction.generation,
-            counter,
-            holder_verification: transaction.holder_verification,
-            offline_total_cents: transaction.offline_total_cents,
-            offline_count: transaction.offline_count,
-            script_number: transaction.script_number,
-            mac: transaction.sign(&self.keys()?.transaction),
-            terminal_mac: [0; 16],
-        };
+        let authorised = signed(&transaction, keys);
         let journal = Last {
             state: TapState::Signed,
             terminal: asked.terminal,
@@ -226,7 +156,8 @@ impl<M: Memory> Card<M> {
             sale: [0; 16],
             approved_cents: 0,
         };
-        self.commit(CardState { counter, asked_cents: asked.amount_cents, journal: Some(journal), ..self.state })?;
+        self.commit(CardState { counter, asked_cents: asked.amount_cents, journal: Some(journal), ..next })?;
+        self.is_verified = false;
         Ok(frame::answer(&authorised.encode(), Status::OK))
     }
 
@@ -235,11 +166,12 @@ impl<M: Memory> Card<M> {
         let mut journal = waiting.ok_or(Status::NOT_NOW)?;
         let Complete { answer, script } = Complete::decode(data).map_err(status)?;
         let tap = journal.authorised;
-        if !answer.is_signed(&self.keys_of(tap.generation)?.response, &self.id, tap.generation, tap.counter) {
+        let card = self.identity()?.card;
+        if !answer.is_signed(&self.keys_of(tap.generation)?.response, &card, tap.generation, tap.counter) {
             return Err(Status::MAC_WRONG);
         }
         if let Some(script) = &script
-            && !script.is_signed(&self.keys()?.script, &self.id, self.state.generation)
+            && !script.is_signed(&self.keys()?.script, &card, self.state.generation)
         {
             return Err(Status::MAC_WRONG);
         }
@@ -273,7 +205,10 @@ impl<M: Memory> Card<M> {
                 next.offline_count = 0;
             }
             Change::Block => next.is_blocked = true,
-            Change::Unblock => next.is_blocked = false,
+            Change::Unblock => {
+                next.is_blocked = false;
+                next.pin_tries_left = PIN_TRIES;
+            }
             Change::ActivateGeneration(number) => {
                 self.keys_of(number).map_err(|_| Status::WRONG_DATA)?;
                 next.generation = number;
@@ -295,21 +230,46 @@ impl<M: Memory> Card<M> {
     }
 
     fn keys_of(&self, number: u8) -> Result<&CardKeys, Status> {
-        let found = self.generations.iter().find(|generation| generation.number == number);
-        found.map(|generation| &generation.keys).ok_or(Status::DEAD)
+        self.identity()?.keys_of(number).ok_or(Status::DEAD)
+    }
+
+    fn identity(&self) -> Result<&Identity, Status> {
+        self.identity.as_ref().ok_or(Status::NOT_NOW)
     }
 
     fn commit(&mut self, next: CardState) -> Result<(), Status> {
-        match self.memory.commit(&next) {
-            Ok(()) => {
-                self.state = next;
-                Ok(())
-            }
-            Err(failure) => {
-                self.failure = Some(failure);
-                Err(Status::DEAD)
-            }
-        }
+        let kept = self.memory.commit(&next);
+        self.kept(kept)?;
+        self.state = next;
+        Ok(())
+    }
+
+    fn kept(&mut self, kept: io::Result<()>) -> Result<(), Status> {
+        kept.map_err(|failure| {
+            self.failure = Some(failure);
+            Status::DEAD
+        })
+    }
+}
+
+/// What the card answers: for the service always, for the terminal if no service is asked.
+fn signed(transaction: &Transaction, keys: &CardKeys) -> Authorised {
+    let terminal_mac = if transaction.decision == Decision::ApprovedOffline {
+        let key = keys.offline_verify.terminal_key(&transaction.terminal, &transaction.location);
+        transaction.sign_for_terminal(&key)
+    } else {
+        [0; 16]
+    };
+    Authorised {
+        decision: transaction.decision,
+        generation: transaction.generation,
+        counter: transaction.counter,
+        holder_verification: transaction.holder_verification,
+        offline_total_cents: transaction.offline_total_cents,
+        offline_count: transaction.offline_count,
+        script_number: transaction.script_number,
+        mac: transaction.sign(&keys.transaction),
+        terminal_mac,
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use card_protocol::Key;
+use card_protocol::pin::PinBlock;
 use chrono::{Months, NaiveDate, Utc};
 use pasje::db::cards::CardRow;
 use pasje::db::{cards as rows, clients};
@@ -14,6 +15,7 @@ use pasje::services::key_store::hex;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::card_personal::{Offline, Personal, digits};
 use super::private_file::PrivateFile;
 use super::{Failure, Opened, keys};
 use crate::config::Options;
@@ -69,6 +71,8 @@ pub(super) struct CardFile {
     /// The last day on which it works; five years from now if not given
     #[arg(long, value_name = "YYYY-MM-DD")]
     expires_on: Option<NaiveDate>,
+    #[command(flatten)]
+    personal: Personal,
 }
 
 impl CardFile {
@@ -103,10 +107,11 @@ async fn run_on(opened: &Opened, options: &Options, command: Command) -> Result<
                 return Err("a limit is 0 to 100000000 cents".into());
             }
             let expires_on = file.expires_on()?;
+            let pin = file.personal.pin()?;
             let place = PrivateFile::create(&file.out)?;
             let issue = Issue { wallet, expires_on, tap_limit_cents: tap_limit, day_limit_cents: day_limit };
             let issued = cards::issue(&database, &keys(options, &database).await?, &issue).await?;
-            place.write(&card_file(&issued, &label(&issued.card)))?;
+            place.write(&card_file(&issued, &label(&issued.card), &file.personal.offline, pin.as_ref()))?;
             say!("card {} issued until {expires_on}: it is in {}", issued.card.id, file.out.display());
         }
         Command::Block { id } => {
@@ -119,9 +124,10 @@ async fn run_on(opened: &Opened, options: &Options, command: Command) -> Result<
         }
         Command::Replace { id, file } => {
             let expires_on = file.expires_on()?;
+            let pin = file.personal.pin()?;
             let place = PrivateFile::create(&file.out)?;
             let issued = cards::replace(&database, &keys(options, &database).await?, id, expires_on).await?;
-            place.write(&card_file(&issued, &label(&issued.card)))?;
+            place.write(&card_file(&issued, &label(&issued.card), &file.personal.offline, pin.as_ref()))?;
             say!("card {id} is replaced by {}: it is in {}", issued.card.id, file.out.display());
         }
         Command::List => {
@@ -136,17 +142,24 @@ async fn run_on(opened: &Opened, options: &Options, command: Command) -> Result<
 }
 
 /// What a virtual card holds: see `firmware-sim/README.md`.
-pub(super) fn card_file(issued: &Issued, label: &str) -> serde_json::Value {
-    let (card, keys) = (&issued.card, &issued.keys);
-    json!({
-        "version": 1, "card": card.id, "label": label, "expires_on": card.expires_on, "generation": card.generation,
-        "keys": [{
-            "generation": card.generation,
+pub(super) fn card_file(issued: &Issued, label: &str, offline: &Offline, pin: Option<&PinBlock>) -> serde_json::Value {
+    let card = &issued.card;
+    let keys = issued.keys.iter().map(|(generation, keys)| {
+        json!({
+            "generation": generation,
             "transaction": hex(keys.transaction.secret()).as_str(),
             "response": hex(keys.response.secret()).as_str(),
             "script": hex(keys.script.secret()).as_str(),
             "offline_verify": hex(keys.offline_verify.secret()).as_str(),
-        }],
+        })
+    });
+    json!({
+        "version": 1, "card": card.id, "label": label, "expires_on": card.expires_on, "generation": card.generation,
+        "keys": keys.collect::<Vec<_>>(),
+        "pin": pin.map(|pin| digits(pin).to_string()),
+        "limits": {
+            "tap_cents": offline.offline_tap, "total_cents": offline.offline_total, "count": offline.offline_count,
+        },
         "state": null,
     })
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use pasje::services::demo;
 
 use super::card::card_file;
+use super::card_personal::Offline;
 use super::private_file::PrivateFile;
 use super::terminal::terminal_file;
 use super::{Failure, Opened, keys};
@@ -19,6 +20,8 @@ pub(super) struct Arguments {
     /// The service's address, as the terminals reach it
     #[arg(long, default_value = "http://127.0.0.1:8080", value_name = "URL")]
     service: String,
+    #[command(flatten)]
+    offline: Offline,
 }
 
 pub(super) async fn run(options: &Options, arguments: &Arguments) -> Result<ExitCode, Failure> {
@@ -29,7 +32,7 @@ pub(super) async fn run(options: &Options, arguments: &Arguments) -> Result<Exit
 }
 
 async fn run_on(opened: &Opened, options: &Options, arguments: &Arguments) -> Result<(), Failure> {
-    let Arguments { out, service } = arguments;
+    let Arguments { out, service, offline } = arguments;
     if out.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(format!("{} is not empty: name a new folder, so that no card's file is lost", out.display()).into());
     }
@@ -42,7 +45,7 @@ async fn run_on(opened: &Opened, options: &Options, arguments: &Arguments) -> Re
     }
     for (file, name, issued) in &made.cards {
         let path = out.join("cards").join(format!("{file}.json"));
-        PrivateFile::create(&path)?.write(&card_file(issued, name))?;
+        PrivateFile::create(&path)?.write(&card_file(issued, name, offline, None))?;
     }
     let (clients, terminals) = (made.cards.len(), made.terminals.len());
     say!(

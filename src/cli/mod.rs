@@ -6,6 +6,7 @@ macro_rules! say {
 }
 
 mod card;
+mod card_personal;
 mod database;
 mod demo;
 mod explain;

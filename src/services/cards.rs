@@ -4,6 +4,7 @@
 //! they were committed. A tap that is being decided meanwhile may still be approved; so it would have been a moment before.
 
 use card_protocol::CardKeys;
+use card_protocol::personalise::GENERATIONS_MAX;
 use chrono::NaiveDate;
 use diesel_async::AsyncPgConnection;
 use uuid::Uuid;
@@ -44,7 +45,8 @@ pub enum CardError {
 #[allow(missing_docs)]
 pub struct Issued {
     pub card: CardRow,
-    pub keys: CardKeys,
+    /// By generation: the one that is active, and those that are prepared, so that a script can activate them later.
+    pub keys: Vec<(u8, CardKeys)>,
 }
 
 /// What a new card may do.
@@ -163,9 +165,10 @@ fn new_card(keys: &dyn KeyStore, issue: &Issue) -> CardRow {
     }
 }
 
-fn personalisation(keys: &dyn KeyStore, card: &CardRow) -> Result<CardKeys, CardError> {
-    let master = keys.master(card.generation).ok_or(CardError::NoKey(card.generation))?;
-    Ok(master.card_keys(card.id.as_bytes(), card.generation))
+fn personalisation(keys: &dyn KeyStore, card: &CardRow) -> Result<Vec<(u8, CardKeys)>, CardError> {
+    keys.master(card.generation).ok_or(CardError::NoKey(card.generation))?;
+    let of = |number| Some((number, keys.master(number)?.card_keys(card.id.as_bytes(), number)));
+    Ok((card.generation..=u8::MAX).filter_map(of).take(GENERATIONS_MAX).collect())
 }
 
 async fn insert(conn: &mut AsyncPgConnection, card: &CardRow) -> Result<(), CardError> {

@@ -3,11 +3,14 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use super::*;
 use card_protocol::frame::{decode_answer, get_last, select};
 use card_protocol::{CardAnswer, MasterKey, Secret, TransactionKind};
-use serde_json::Value;
 
-use super::*;
+mod offline;
+mod personalise;
+mod pin;
+mod vectors;
 
 const ID: [u8; 16] = [7; 16];
 const SALE: [u8; 16] = [9; 16];
@@ -20,8 +23,12 @@ fn generations() -> Vec<Generation> {
     [1, 2].map(|number| Generation { number, keys: master().card_keys(&ID, number) }).to_vec()
 }
 
+fn identity() -> Identity {
+    Identity { card: ID, generations: generations(), pin: None }
+}
+
 fn card_with(state: CardState) -> Card<Fleeting> {
-    Card::new(ID, generations(), state, Fleeting).unwrap()
+    Card::new(identity(), state, Fleeting).unwrap()
 }
 
 fn selected() -> Card<Fleeting> {
@@ -55,6 +62,9 @@ const AUTHORISE: [u8; 4] = [0x80, 0x10, 0, 0];
 const COMPLETE: [u8; 4] = [0x80, 0x12, 0, 0];
 const GET_LAST: [u8; 4] = [0x80, 0x14, 0, 0];
 const SELECT: [u8; 4] = [0x00, 0xa4, 4, 0];
+const VERIFY: [u8; 4] = [0x00, 0x20, 0, 0x80];
+const PUT_KEYS: [u8; 4] = [0x00, 0xda, 1, 1];
+const PERSONALISE: [u8; 4] = [0x00, 0xda, 2, 0];
 
 /// Memory that keeps nothing.
 struct Broken;
@@ -67,7 +77,7 @@ impl Memory for Broken {
 
 /// A card whose memory has failed while it was selected.
 fn failed() -> Card<Broken> {
-    let mut card = Card::new(ID, generations(), CardState::new(1), Broken).unwrap();
+    let mut card = Card::new(identity(), CardState::new(1), Broken).unwrap();
     assert_eq!(status_of(&mut card, select().as_bytes()), Status::OK);
     assert_eq!(status_of(&mut card, asked().command().as_bytes()), Status::DEAD);
     card
@@ -171,7 +181,7 @@ fn the_state_is_committed_before_the_answer_leaves() {
         }
     }
     let kept = Rc::new(RefCell::new(Vec::new()));
-    let mut card = Card::new(ID, generations(), CardState::new(1), Shared(Rc::clone(&kept))).unwrap();
+    let mut card = Card::new(identity(), CardState::new(1), Shared(Rc::clone(&kept))).unwrap();
     status_of(&mut card, select().as_bytes());
     assert!(kept.borrow().is_empty(), "SELECT changes nothing");
     let tap = authorise(&mut card, &asked());
@@ -191,13 +201,6 @@ fn a_card_whose_memory_failed_answers_every_instruction_it_knows_with_dead() {
         }
         card.leave_field();
     }
-}
-
-#[test]
-fn offline_the_card_declines() {
-    let mut card = selected();
-    let tap = authorise(&mut card, &Authorise { is_online: false, ..asked() });
-    assert_eq!((tap.decision, tap.counter, tap.terminal_mac), (Decision::Declined, 1, [0; 16]));
 }
 
 #[test]
@@ -394,7 +397,7 @@ fn what_is_not_understood_has_its_own_status() {
         ("half a header", vec![0x80, 0x10, 0x00], Status::WRONG_LENGTH),
         ("class", with(0, 0x90), Status::NO_CLASS),
         ("instruction", with(1, 0x99), Status::NO_INSTRUCTION),
-        ("VERIFY, not here yet", vec![0x00, 0x20, 0x00, 0x80], Status::NO_INSTRUCTION),
+        ("VERIFY of the other class", vec![0x80, 0x20, 0x00, 0x80], Status::NO_INSTRUCTION),
         ("an instruction of another class", with(0, 0x00), Status::NO_INSTRUCTION),
         ("a length beyond the data", with(4, 0xff), Status::WRONG_LENGTH),
         ("data cut short", vec![0x80, 0x10, 0, 0, 2, 1, 1], Status::WRONG_LENGTH),
@@ -417,7 +420,7 @@ fn nothing_works_unless_the_application_is_selected() {
     assert_eq!(status_of(&mut another, &command(SELECT, b"another")), Status::NOT_FOUND);
     for (name, mut card) in [("never", card_with(CardState::new(1))), ("left", left), ("another", another)] {
         for length in [0, 1, 41, 84] {
-            for header in [AUTHORISE, COMPLETE, GET_LAST] {
+            for header in [AUTHORISE, COMPLETE, GET_LAST, VERIFY, PUT_KEYS, PERSONALISE] {
                 let status = status_of(&mut card, &command(header, &vec![0xff; length]));
                 assert_eq!(status, Status::NOT_NOW, "{name}: {header:?}, {length} bytes");
             }
@@ -439,7 +442,10 @@ fn of_several_faults_the_first_of_the_table_is_answered() {
         ("class, instruction of another", command([0x01, 0xa4, 4, 0], &[0xff]), Status::NO_CLASS),
         ("instruction", command([0x80, 0x99, 9, 9], &[0xff]), Status::NO_INSTRUCTION),
         ("SELECT of the other class", command([0x80, 0xa4, 4, 0], &[0xff]), Status::NO_INSTRUCTION),
-        ("PUT DATA", command([0x00, 0xda, 9, 9], &[0xff]), Status::NO_INSTRUCTION),
+        ("PUT DATA of the other class", command([0x80, 0xda, 9, 9], &[0xff]), Status::NO_INSTRUCTION),
+        ("VERIFY's parameters", command([0x00, 0x20, 0, 0x81], &[0xff]), Status::WRONG_PARAMETERS),
+        ("PUT DATA's parameters", command([0x00, 0xda, 3, 0], &[0xff]), Status::WRONG_PARAMETERS),
+        ("PUT DATA's generation", command([0x00, 0xda, 1, 0], &[0xff]), Status::WRONG_PARAMETERS),
         ("SELECT's parameters", command([0x00, 0xa4, 4, 1], &[0xff]), Status::WRONG_PARAMETERS),
         ("AUTHORISE's parameters", command([0x80, 0x10, 0, 9], &[0xff]), Status::WRONG_PARAMETERS),
         ("COMPLETE's parameters", command([0x80, 0x12, 9, 0], &[0xff]), Status::WRONG_PARAMETERS),
@@ -454,7 +460,7 @@ fn of_several_faults_the_first_of_the_table_is_answered() {
     }
     let mut failed = failed();
     failed.leave_field();
-    for header in [SELECT, AUTHORISE, COMPLETE, GET_LAST] {
+    for header in [SELECT, AUTHORISE, COMPLETE, GET_LAST, VERIFY, PUT_KEYS, PERSONALISE] {
         assert_eq!(status_of(&mut failed, &command(header, &[0xff])), Status::DEAD, "{header:?}");
     }
 
@@ -476,137 +482,6 @@ fn of_several_faults_the_first_of_the_table_is_answered() {
     ] {
         assert_eq!(status_of(&mut spent, &command), expected, "{name}, counter spent");
     }
-}
-
-/// What every maker of a card has to check it with.
-struct Vectors(Value);
-
-impl Vectors {
-    fn read() -> Self {
-        Self(serde_json::from_str(include_str!("../../../card-protocol/vectors/v1.json")).unwrap())
-    }
-
-    fn section(&self, section: &str) -> &[Value] {
-        self.0[section].as_array().unwrap()
-    }
-
-    /// A field of the vector with this name.
-    fn bytes(&self, section: &str, name: &str, field: &str) -> Vec<u8> {
-        let vector = self.section(section).iter().find(|vector| vector["name"] == name).unwrap();
-        bytes(&vector[field])
-    }
-
-    fn array<const N: usize>(&self, section: &str, name: &str, field: &str) -> [u8; N] {
-        self.bytes(section, name, field).try_into().unwrap()
-    }
-
-    /// The card of the vectors, selected, before the tap with the counter 258.
-    fn card(&self) -> Card<Fleeting> {
-        let id = self.array("keys", "generation 1", "card");
-        let names = [(1, "generation 1"), (2, "generation 2 of the same card")];
-        let generations = names.map(|(number, name)| {
-            let master = MasterKey::new(Secret::new(self.array("keys", name, "master")));
-            Generation { number, keys: master.card_keys(&id, number) }
-        });
-        let state = CardState { counter: 0x101, offline_total_cents: 0x506, offline_count: 7, ..CardState::new(1) };
-        let mut card = Card::new(id, generations.to_vec(), state, Fleeting).unwrap();
-        self.drive(&mut card, "selects", "a card");
-        card
-    }
-
-    /// Gives the card the vector's command; it must answer as the vector does.
-    fn drive(&self, card: &mut Card<Fleeting>, section: &str, name: &str) {
-        let answer = card.transmit(&self.bytes(section, name, "command"));
-        assert_eq!(answer.as_bytes(), self.bytes(section, name, "answer"), "{section}: {name}");
-    }
-
-    /// Gives the card the COMPLETE of a response or script.
-    fn complete(&self, card: &mut Card<Fleeting>, section: &str, name: &str) -> Vec<u8> {
-        card.transmit(&self.bytes(section, name, "command")).as_bytes().to_vec()
-    }
-}
-
-fn bytes(digits: &Value) -> Vec<u8> {
-    let digits = digits.as_str().unwrap();
-    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
-}
-
-#[test]
-fn the_card_answers_what_the_vectors_answer() {
-    let vectors = Vectors::read();
-    let tapped = || {
-        let mut card = vectors.card();
-        vectors.drive(&mut card, "transactions", "sale online");
-        card
-    };
-    let mut card = tapped();
-    vectors.drive(&mut card, "lasts", "signed");
-    assert_eq!(vectors.complete(&mut card, "responses", "approved"), [0x90, 0x00]);
-    vectors.drive(&mut card, "lasts", "completed");
-    vectors.drive(&mut card, "transactions", "hold online");
-    let mut card = vectors.card();
-    card.state.counter = 0x103;
-    card.state.is_blocked = true;
-    vectors.drive(&mut card, "selects", "blocked");
-    vectors.drive(&mut card, "transactions", "declined by the card");
-    let mut card = vectors.card();
-    card.state = CardState::new(1);
-    vectors.drive(&mut card, "lasts", "never tapped");
-    vectors.drive(&mut card, "transactions", "first tap of a card, of nothing that costs");
-    for name in ["declined", "approved in part"] {
-        assert_eq!(vectors.complete(&mut tapped(), "responses", name), [0x90, 0x00], "{name}");
-    }
-    for vector in vectors.section("scripts") {
-        let name = vector["name"].as_str().unwrap();
-        let mut card = tapped();
-        assert_eq!(vectors.complete(&mut card, "scripts", name), [0x90, 0x00], "{name}");
-        assert_eq!(card.state().script_number.to_be_bytes(), *bytes(&vector["number"]), "{name}");
-    }
-}
-
-#[test]
-fn the_card_gives_each_status_of_the_vectors() {
-    let vectors = Vectors::read();
-    let complete = |name| vectors.bytes("responses", name, "command");
-    let authorise = vectors.bytes("transactions", "sale online", "command");
-    let select = vectors.bytes("selects", "a card", "command");
-    let last = vectors.bytes("lasts", "signed", "command");
-    let with = |command: &[u8], at: usize, byte: u8| {
-        let mut bytes = command.to_vec();
-        bytes[at] = byte;
-        bytes
-    };
-    for vector in vectors.section("statuses") {
-        let name = vector["name"].as_str().unwrap();
-        let mut card = vectors.card();
-        if name == "dead" {
-            card.state.counter = u32::MAX;
-        } else if name != "not_now" {
-            vectors.drive(&mut card, "transactions", "sale online");
-        }
-        let commands = match name {
-            "done" => vec![complete("approved")],
-            "wrong_length" => vec![authorise[..3].to_vec(), authorise[..50].to_vec(), [&last[..4], &[1, 5]].concat()],
-            "mac_wrong" => vec![with(&complete("approved"), 45, 0), with(&complete("approved"), 13, 1)],
-            "not_now" => vec![complete("approved"), complete("greatest amount")],
-            "wrong_data" => {
-                vec![with(&authorise, 53, 9), with(&complete("approved"), 5, 9), complete("greatest amount")]
-            }
-            "not_found" => vec![with(&select, 11, 2)],
-            "wrong_parameters" => vec![with(&authorise, 3, 1), with(&select, 2, 0), with(&last, 2, 1)],
-            "no_instruction" => vec![with(&authorise, 0, 0), with(&select, 0, 0x80), vec![0x00, 0x20, 0x00, 0x80]],
-            "no_class" => vec![with(&authorise, 0, 0x90), with(&select, 0, 0x01)],
-            "dead" => vec![authorise.clone()],
-            _ => vec![],
-        };
-        assert!(!commands.is_empty(), "nothing drives the card to {name}");
-        let before = *card.state();
-        for command in commands {
-            assert_eq!(card.transmit(&command).as_bytes(), bytes(&vector["answer"]), "{name}: {command:02x?}");
-            assert!(name == "done" || *card.state() == before, "{name} changed the card: {command:02x?}");
-        }
-    }
-    assert!(!vectors.section("statuses").is_empty());
 }
 
 #[test]

@@ -4,12 +4,15 @@ use std::io;
 use std::path::Path;
 
 use card_protocol::keys::{OfflineVerifyKey, ResponseKey, ScriptKey, TransactionKey};
+use card_protocol::pin::PinBlock;
 use card_protocol::{CardKeys, Secret};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use super::{Document, FILE_VERSION, FileError, LockedFile};
-use crate::card::{Card, CardState, Fleeting, Generation, Memory};
+use crate::card::{Card, CardState, Fleeting, Generation, Identity, Memory, OfflineLimits};
 use crate::hex::SecretHex;
 
 /// The keys of one generation.
@@ -39,6 +42,32 @@ impl KeySet {
     }
 }
 
+/// A PIN as it stands in a file: its digits. Never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PinDigits(pub PinBlock);
+
+impl std::fmt::Debug for PinDigits {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Serialize for PinDigits {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let digits: String =
+            self.0.expose().iter().take_while(|byte| **byte != 0xff).map(|byte| char::from(*byte)).collect();
+        Zeroizing::new(digits).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for PinDigits {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let digits = Zeroizing::new(String::deserialize(deserializer)?);
+        let block = PinBlock::of_digits(digits.as_bytes());
+        block.map(Self).map_err(|_| D::Error::custom("a PIN is 4 to 8 digits"))
+    }
+}
+
 /// What a card's file holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -55,6 +84,12 @@ pub struct CardFile {
     pub generation: u8,
     /// One set a generation.
     pub keys: Vec<KeySet>,
+    /// 4 to 8 digits; none if the card has no PIN.
+    #[serde(default)]
+    pub pin: Option<PinDigits>,
+    /// What it was personalised to approve offline; absent: nothing. A script may have changed it since: see `state`.
+    #[serde(default)]
+    pub limits: OfflineLimits,
     /// What the card remembers; none if it was never tapped.
     #[serde(default)]
     pub state: Option<CardState>,
@@ -93,16 +128,21 @@ fn is_date(text: &str) -> bool {
 impl CardFile {
     /// The state, or that of a card that was never tapped.
     pub fn current_state(&self) -> CardState {
-        self.state.unwrap_or(CardState::new(self.generation))
+        let first = CardState { limits: self.limits, ..CardState::new(self.generation) };
+        self.state.unwrap_or(first)
     }
 
-    fn generations(&self) -> Vec<Generation> {
-        self.keys.iter().map(KeySet::generation).collect()
+    fn identity(&self) -> Identity {
+        Identity {
+            card: *self.card.as_bytes(),
+            generations: self.keys.iter().map(KeySet::generation).collect(),
+            pin: self.pin.as_ref().map(|digits| digits.0.clone()),
+        }
     }
 
     /// The card, with a memory that dies with the program.
     pub fn fleeting(&self) -> Option<Card<Fleeting>> {
-        Card::new(*self.card.as_bytes(), self.generations(), self.current_state(), Fleeting)
+        Card::new(self.identity(), self.current_state(), Fleeting)
     }
 }
 
@@ -136,9 +176,9 @@ impl CardOnFile {
     pub fn open(path: &Path) -> Result<Self, FileError> {
         let file = LockedFile::open(path)?;
         let document: CardFile = file.read()?;
-        let (id, generations, state) = (*document.card.as_bytes(), document.generations(), document.current_state());
+        let (identity, state) = (document.identity(), document.current_state());
         let label = document.label.clone();
-        let card = Card::new(id, generations, state, FileMemory { file, document });
+        let card = Card::new(identity, state, FileMemory { file, document });
         let card = card.ok_or_else(|| FileError::content(path, "`keys` lacks the generation in use"))?;
         Ok(Self { label, card })
     }
