@@ -154,6 +154,9 @@ impl Journal {
                 }
                 Some(_) => {}
             }
+            // the first block at once: a disk that is full later stops no online sale
+            let given = numbers.get("sequence")?.map_or(0, |sequence| sequence.value());
+            numbers.insert("sequence", given.saturating_add(SEQUENCES))?;
             write.open_table(RECORDS)?;
             write.open_table(NOTES)?;
         }
@@ -166,7 +169,8 @@ impl Journal {
         extent.last_hash = hash(&read, "pruned_hash")?;
         let damage = verify(&read, &mut extent)?;
         drop(read);
-        Ok(Self { database, extent, given: reserved, reserved, damage, is_volatile: false })
+        let given = reserved.saturating_sub(SEQUENCES);
+        Ok(Self { database, extent, given, reserved, damage, is_volatile: false })
     }
 
     /// What is wrong with the chain, if anything.

@@ -13,6 +13,7 @@
 pub mod answer;
 pub mod card;
 pub mod client;
+pub mod dutch_time;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod fake_service;

@@ -34,18 +34,24 @@
 //! - What may have arrived is asked for by its id, and is named in `instead_of` by the forward that takes its place.
 //! - A record leaves the journal when the service has stored it, and in no other way.
 
+mod background;
 mod cache;
+mod card_tap;
 mod faults;
+mod forwarding;
+mod notes;
+mod offline;
 mod requests;
+mod selling;
 
 use hyper::body::Bytes;
 use uuid::Uuid;
 
 use crate::answer::Problem;
 use crate::client::{Client, NoAnswer, Outgoing, Reply};
-use crate::journal::Journal;
+use crate::journal::{Journal, JournalError};
 use crate::random::{NoRandomness, Random, Seeded, now_ms};
-use crate::request::{Mode, SaleLine};
+use crate::request::{self, Mode, SaleLine};
 use crate::settling::Answered;
 
 pub use cache::{Cache, CacheStore, CardEntry, FileCache, MemoryCache, OfflineSettings};
@@ -123,6 +129,8 @@ pub struct Request {
     pub if_none_match: Option<String>,
     /// After this it counts as [`NoAnswer::TimedOut`].
     pub timeout_ms: u64,
+    /// How much the service's clock is ahead of this machine's: signatures are dated by it.
+    pub clock_offset_ms: i64,
 }
 
 impl Request {
@@ -243,8 +251,8 @@ pub enum Ended {
     Answered { id: Uuid, answered: Answered, card: CardTold },
     /// Approved without the service, and durably in the journal.
     Offline { id: Uuid, sequence: u64, amount_cents: u64, instead_of: Option<Uuid> },
-    /// The till or the card said no; nothing was sold.
-    Refused { refusal: Refusal, card: CardTold },
+    /// The till or the card said no; nothing was sold. An attempt that may have arrived before is undone.
+    Refused { refusal: Refusal, card: CardTold, undoes: Option<Uuid> },
     /// The service refused the request itself; nothing was booked.
     Problem { id: Uuid, problem: Problem },
     /// Staff stopped. What may have arrived will be undone.
@@ -324,6 +332,20 @@ pub enum Stuck {
     Refused(String),
 }
 
+/// What became of a sale that nobody waited for any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Recovered {
+    /// Approved by the service before a restart, and perhaps never shown: staff know whether it was handed over.
+    Approved { sale: Uuid, client: request::Client },
+    /// Journalled just before a restart, and perhaps never shown.
+    Journalled { sale: Uuid, client: request::Client, amount_cents: Option<u64>, sold_at_ms: u64 },
+    /// Given up, and undone now.
+    Undone { sale: Uuid },
+    /// Given up, and it could not be undone.
+    NotUndone { sale: Uuid, reason: Option<String> },
+}
+
 /// What the screen says about the till.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
@@ -339,8 +361,35 @@ pub struct State {
     pub stuck: Option<Stuck>,
     pub journal_fault: Option<String>,
     pub is_revoked: bool,
-    /// Attempts whose end is not known, and that staff gave up.
+    /// What else the service said last.
+    pub problem: Option<String>,
+    /// Attempts whose end is not known, or that are being undone.
     pub undoing: usize,
+}
+
+/// What a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    SalePost,
+    SaleAsk,
+    Script,
+    Heartbeat,
+    Forward { first: u64, last: u64 },
+    Note(Uuid),
+    Read(background::Document),
+}
+
+impl Purpose {
+    const fn is_of_sale(self) -> bool {
+        matches!(self, Self::SalePost | Self::SaleAsk | Self::Script)
+    }
+}
+
+/// A request that is out.
+#[derive(Debug)]
+struct Flight {
+    ticket: u64,
+    purpose: Purpose,
 }
 
 /// A till.
@@ -352,8 +401,32 @@ pub struct Till {
     random: Box<dyn Randomness>,
     faults: Faults,
     cache: Cache,
+    is_cache_new: bool,
+    tally: offline::Tally,
+    notes: Vec<notes::Note>,
+    recovered: Vec<Recovered>,
+    sale: Option<selling::Sale>,
+    flight: Option<Flight>,
     tickets: u64,
+    link: Link,
+    schedule: background::Schedule,
+    batch: usize,
+    gap: Option<u64>,
+    stuck: Option<Stuck>,
+    problem: Option<String>,
+    journal_error: Option<String>,
+    /// A record whose append failed and that may be on the disk all the same.
+    unsure: Option<(Uuid, request::Client)>,
+    is_revoked: bool,
+    /// This machine's clock, when it was last said.
+    last_ms: u64,
+    /// Of planted faults alone.
+    own_sequence: u64,
+    approved_before: Option<String>,
 }
+
+/// How long before a restart a journalled sale is still shown after it.
+const RECENT_MS: u64 = 10 * 60_000;
 
 impl Till {
     /// A till as it was left.
@@ -363,17 +436,70 @@ impl Till {
     pub fn open(
         setup: Setup,
         journal: Journal,
-        store: Box<dyn CacheStore>,
+        mut store: Box<dyn CacheStore>,
         random: Box<dyn Randomness>,
+        now_ms: u64,
     ) -> Result<Self, TillError> {
-        let mut store = store;
         let cache = Cache::load(&mut *store);
-        Ok(Self { setup, journal, store, random, faults: Faults::default(), cache, tickets: 0 })
+        let mut till = Self {
+            setup,
+            journal,
+            store,
+            random,
+            faults: Faults::default(),
+            cache,
+            is_cache_new: false,
+            tally: offline::Tally::default(),
+            notes: Vec::new(),
+            recovered: Vec::new(),
+            sale: None,
+            flight: None,
+            tickets: 0,
+            link: Link::Unknown,
+            schedule: background::Schedule::default(),
+            batch: forwarding::BATCH_MAX,
+            gap: None,
+            stuck: None,
+            problem: None,
+            journal_error: None,
+            unsure: None,
+            is_revoked: false,
+            last_ms: now_ms,
+            own_sequence: 0,
+            approved_before: None,
+        };
+        if let Some(location) = till.cache.location {
+            till.setup.location = location;
+        }
+        till.read_journal(now_ms)?;
+        Ok(till)
+    }
+
+    fn read_journal(&mut self, now_ms: u64) -> Result<(), TillError> {
+        self.count_waiting().map_err(|error| TillError::Journal(error.to_string()))?;
+        self.read_notes()?;
+        let extent = self.journal.extent();
+        if extent.waiting() > 0
+            && let Ok(last) = self.journal.after(extent.last - 1, 1)
+            && let Some(sale) = last.first().and_then(|record| requests::Forwarded::read(&record.sale))
+            && self.stamp(now_ms).saturating_sub(sale.sold_at_ms) < RECENT_MS
+        {
+            let (client, amount_cents) = sale.payer.client();
+            let (sale, sold_at_ms) = (sale.id, sale.sold_at_ms);
+            self.recovered.push(Recovered::Journalled { sale, client, amount_cents, sold_at_ms });
+        }
+        Ok(())
     }
 
     /// Plants faults that tests must find.
     pub fn plant(&mut self, faults: Faults) {
         self.faults = faults;
+        if faults.no_fsync {
+            self.journal.forget_to_sync();
+        }
+        if faults.limits_forgotten_at_restart {
+            self.tally = offline::Tally::default();
+        }
     }
 
     /// The journal.
@@ -381,54 +507,156 @@ impl Till {
         &self.journal
     }
 
+    /// What it knows without a connection.
+    pub const fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
+    /// Where it stands: the service may have moved it.
+    pub const fn location(&self) -> Uuid {
+        self.setup.location
+    }
+
     /// Goes on with a journal that was opened anew after its disk failed.
     ///
     /// # Errors
     /// [`TillError::Journal`].
-    pub fn replace_journal(&mut self, journal: Journal) -> Result<(), TillError> {
+    pub fn replace_journal(&mut self, journal: Journal, now_ms: u64) -> Result<(), TillError> {
         self.journal = journal;
+        self.journal_error = None;
+        let known = std::mem::take(&mut self.notes);
+        self.count_waiting().map_err(|error| TillError::Journal(error.to_string()))?;
+        // what is known here may not have come to the disk that failed
+        for note in known {
+            self.keep_note(note);
+        }
+        self.last_ms = now_ms;
+        if let Some((id, client)) = self.unsure.take() {
+            let extent = self.journal.extent();
+            let last = self.journal.after(extent.last.saturating_sub(1), 1).unwrap_or_default();
+            let is_there = last
+                .first()
+                .is_some_and(|record| requests::Forwarded::read(&record.sale).is_some_and(|sale| sale.id == id));
+            if is_there {
+                self.note_undo(id, client, None);
+            }
+        }
         Ok(())
     }
 
-    /// Rings something up.
-    ///
-    /// # Errors
-    /// [`TillError`].
-    pub fn sell(&mut self, _wanted: Wanted, _now_ms: u64) -> Result<(), TillError> {
-        Ok(())
+    fn journal_failed(&mut self, error: &JournalError) {
+        self.journal_error = Some(error.to_string());
+    }
+
+    /// Why nothing can be journalled, if so.
+    pub fn journal_fault(&self) -> Option<String> {
+        self.journal_error.clone().or_else(|| self.journal.damage().map(str::to_owned))
+    }
+
+    /// Whether the journal is to be opened anew, from its disk.
+    pub const fn wants_new_journal(&self) -> bool {
+        self.journal_error.is_some()
+    }
+
+    /// What became of sales that nobody waited for any more; each is said once.
+    pub fn take_recovered(&mut self) -> Vec<Recovered> {
+        std::mem::take(&mut self.recovered)
+    }
+
+    /// What the screen says about the till.
+    pub fn state(&self) -> State {
+        State {
+            link: self.link,
+            waiting: self.journal.extent().waiting(),
+            waiting_cents: self.tally.cents(),
+            contact_ms: self.cache.contact_ms,
+            prices_ms: self.cache.prices.as_ref().map(|kept| kept.read_ms),
+            cards_ms: self.cache.cards.as_ref().map(|kept| kept.read_ms),
+            hotlist_ms: self.cache.hotlist.as_ref().map(|kept| kept.read_ms),
+            stuck: self.stuck.clone(),
+            journal_fault: self.journal_fault(),
+            is_revoked: self.is_revoked,
+            problem: self.problem.clone(),
+            undoing: self.notes.iter().filter(|note| note.undoing != notes::Undoing::Asking).count(),
+        }
+    }
+
+    /// The service's time, as far as it is known.
+    pub fn stamp(&self, now_ms: u64) -> u64 {
+        now_ms.saturating_add_signed(self.cache.clock_offset_ms)
+    }
+
+    fn new_id(&mut self, now_ms: u64) -> Result<Uuid, NoRandomness> {
+        let mut bytes = [0; 10];
+        self.random.fill(&mut bytes)?;
+        Ok(uuid::Builder::from_unix_timestamp_millis(self.stamp(now_ms), &bytes).into_uuid())
+    }
+
+    /// Somewhere between half of it and all of it, so that tills do not come back together.
+    fn jitter(&mut self, span_ms: u64) -> u64 {
+        let mut byte = [0];
+        // without randomness all of it
+        let share = if self.random.fill(&mut byte).is_ok() { u64::from(byte[0]) } else { 255 };
+        span_ms / 2 + span_ms.saturating_mul(share) / 510
+    }
+
+    /// Makes the request that is out from now on; whatever was out before is no longer awaited.
+    fn request(&mut self, purpose: Purpose, path: String, post: Option<(Bytes, Uuid)>) -> Next {
+        self.tickets += 1;
+        let ticket = self.tickets;
+        self.flight = Some(Flight { ticket, purpose });
+        Next::Send(Request {
+            ticket,
+            path,
+            query: None,
+            post,
+            if_none_match: None,
+            timeout_ms: self.setup.timeout_ms,
+            clock_offset_ms: self.cache.clock_offset_ms,
+        })
     }
 
     /// What is to be done now.
     pub fn step(&mut self, now_ms: u64) -> Next {
-        Next::Rest { until_ms: now_ms + 1000 }
+        self.last_ms = now_ms;
+        if let Some(sale) = self.approved_before.take() {
+            // a planted fault: what was approved is journalled now; the till has said already what it said
+            drop(self.append(&sale));
+        }
+        match self.step_sale(now_ms) {
+            Some(next) => next,
+            None => self.step_background(now_ms),
+        }
     }
 
-    /// What came of a request.
-    pub fn replied(&mut self, _ticket: u64, _reply: Result<Reply, NoAnswer>, _now_ms: u64) {}
-
-    /// A card is held to the till.
-    pub fn tap(
-        &mut self,
-        _card: &mut dyn crate::card::CardReader,
-        _pin: Option<&card_protocol::pin::PinBlock>,
-        _now_ms: u64,
-    ) {
+    /// What came of a request. A ticket that is no longer awaited changes nothing.
+    pub fn replied(&mut self, ticket: u64, reply: Result<Reply, NoAnswer>, now_ms: u64) {
+        self.last_ms = now_ms;
+        let Some(flight) = self.flight.take_if(|flight| flight.ticket == ticket) else { return };
+        if let Ok(reply) = &reply
+            && reply.status == 401
+            && crate::settling::problem(reply).slug == "terminal-revoked"
+        {
+            self.is_revoked = true;
+        }
+        if flight.purpose.is_of_sale() {
+            self.replied_to_sale(flight.purpose, reply, now_ms);
+        } else {
+            self.replied_in_background(flight.purpose, reply, now_ms);
+        }
+        self.keep_cache();
     }
 
-    /// The card that was asked for is not there.
-    pub fn no_card(&mut self, _now_ms: u64) {}
-
-    /// Staff stop the sale.
-    pub fn cancel(&mut self, _now_ms: u64) {}
-
-    /// Tries the service now, however long ago it was last tried.
-    pub fn try_now(&mut self) {}
-
-    /// Undoes a sale of this till: at once if the service is there, else as soon as it is.
-    ///
-    /// # Errors
-    /// [`TillError`].
-    pub fn undo(&mut self, _sale: Uuid, _client: crate::request::Client, _now_ms: u64) -> Result<(), TillError> {
-        Ok(())
+    /// Keeps what was read, if anything was.
+    fn keep_cache(&mut self) {
+        if std::mem::take(&mut self.is_cache_new)
+            && let Err(error) = self.cache.save(&mut *self.store)
+        {
+            self.problem = Some(format!("what was read cannot be kept: {error}"));
+        }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests;

@@ -128,6 +128,9 @@ pub struct Cache {
     pub contact_ms: Option<u64>,
     /// How much the service's clock is ahead of this machine's.
     pub clock_offset_ms: i64,
+    /// Where the service says that the terminal stands, if that is elsewhere than its file says.
+    #[serde(default)]
+    pub location: Option<Uuid>,
     #[serde(skip)]
     assortment: Option<Assortment>,
     #[serde(skip)]
@@ -144,6 +147,7 @@ impl Default for Cache {
             hotlist: None,
             contact_ms: None,
             clock_offset_ms: 0,
+            location: None,
             assortment: None,
             by_card: BTreeMap::new(),
         }

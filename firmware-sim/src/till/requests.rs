@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::request::{Payer, SaleLine};
+use crate::request::{CardTap, Client, Payer, SaleLine};
 
 /// A sale that was made without the service, as it is journalled and forwarded.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -29,12 +29,29 @@ pub(super) struct Forwarded {
     pub payer: ForwardedPayer,
 }
 
+impl Forwarded {
+    /// None of what is no sale.
+    pub fn read(sale: &str) -> Option<Self> {
+        serde_json::from_str(sale).ok()
+    }
+}
+
 /// Who paid.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum ForwardedPayer {
     Card(ForwardedTap),
     Wallet(u64),
+}
+
+impl ForwardedPayer {
+    /// Who it is, and what the tap may cost.
+    pub const fn client(&self) -> (Client, Option<u64>) {
+        match self {
+            Self::Card(tap) => (Client::Card(tap.id), Some(tap.amount_cents)),
+            Self::Wallet(wallet) => (Client::Wallet(*wallet), None),
+        }
+    }
 }
 
 /// What counts against limits.
@@ -83,4 +100,14 @@ pub(super) struct Heard {
     pub location: Option<Uuid>,
     #[serde(default)]
     pub stored_to: Option<u64>,
+}
+
+/// A tap that got no answer: what the card is to be told and to change.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct ScriptWanted<'a> {
+    pub id: Uuid,
+    pub decision: &'static str,
+    pub price_list: u32,
+    pub card: &'a CardTap,
+    pub lines: &'a [SaleLine],
 }
