@@ -188,6 +188,20 @@ impl Journal {
         self.is_volatile = true;
     }
 
+    /// For tests: changes a byte of a record.
+    #[cfg(test)]
+    #[allow(clippy::unwrap_used)]
+    pub(crate) fn break_record(&self, sequence: u64) {
+        let write = self.begin().unwrap();
+        {
+            let mut records = write.open_table(RECORDS).unwrap();
+            let mut value = records.get(sequence).unwrap().unwrap().value().to_vec();
+            *value.last_mut().unwrap() = b' ';
+            records.insert(sequence, value.as_slice()).unwrap();
+        }
+        write.commit().unwrap();
+    }
+
     fn begin(&self) -> Result<WriteTransaction, JournalError> {
         Ok(self.database.begin_write()?)
     }

@@ -619,7 +619,9 @@ impl Till {
     /// What is to be done now.
     pub fn step(&mut self, now_ms: u64) -> Next {
         self.last_ms = now_ms;
-        if let Some(sale) = self.approved_before.take() {
+        if self.sale.is_none()
+            && let Some(sale) = self.approved_before.take()
+        {
             // a planted fault: what was approved is journalled now; the till has said already what it said
             drop(self.append(&sale));
         }

@@ -54,14 +54,7 @@ fn a_changed_record_is_found_when_the_journal_is_opened() {
     for number in 1..=3 {
         journal.append(&sale(number)).unwrap();
     }
-    let write = journal.begin().unwrap();
-    {
-        let mut records = write.open_table(RECORDS).unwrap();
-        let mut value = records.get(2).unwrap().unwrap().value().to_vec();
-        *value.last_mut().unwrap() = b' ';
-        records.insert(2, value.as_slice()).unwrap();
-    }
-    write.commit().unwrap();
+    journal.break_record(2);
     drop(journal);
     let mut journal = open(&disk);
     assert_eq!(journal.damage(), Some("record 2 was changed"));

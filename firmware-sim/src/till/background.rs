@@ -45,6 +45,8 @@ pub(super) struct Schedule {
     read_ms: [u64; Document::ALL.len()],
     note_ms: u64,
     pub(super) forward_ms: u64,
+    /// After a forward that was refused; a heartbeat that is answered says nothing about it.
+    pub(super) forward_pause_ms: u64,
     /// While the service is away: the next try, and the pause after it.
     pub(super) retry_ms: u64,
     pub(super) pause_ms: u64,
@@ -232,7 +234,13 @@ impl Till {
                 self.schedule.retry_ms = until_ms;
             }
             Purpose::Read(document) => self.put_off_reading(document, until_ms),
-            Purpose::Forward { .. } => self.schedule.forward_ms = until_ms,
+            Purpose::Forward { .. } => {
+                let (least_ms, most_ms) = (self.setup.retry_min_ms, self.setup.retry_max_ms);
+                let pause_ms = self.schedule.forward_pause_ms.clamp(least_ms, most_ms);
+                self.schedule.forward_pause_ms = pause_ms.saturating_mul(2);
+                let pause_ms = self.jitter(pause_ms);
+                self.schedule.forward_ms = until_ms.max(self.last_ms.saturating_add(pause_ms));
+            }
             Purpose::Note(_) => self.schedule.note_ms = until_ms,
             Purpose::SalePost | Purpose::SaleAsk | Purpose::Script => {}
         }

@@ -137,6 +137,7 @@ impl Till {
         if (400..500).contains(&reply.status) && reply.status != 429 {
             self.batch = 1;
             self.stuck = Some(Stuck::Refused(problem(reply).to_string()));
+            self.schedule.forward_ms = self.last_ms.saturating_add(self.setup.retry_max_ms);
         }
     }
 
@@ -153,6 +154,7 @@ impl Till {
                 self.stuck = None;
                 self.gap = None;
                 self.batch = BATCH_MAX;
+                self.schedule.forward_pause_ms = 0;
                 return self.delivered(stored.stored_to.min(last).max(first));
             }
         }
