@@ -546,6 +546,8 @@ impl Till {
 
     fn journal_failed(&mut self, error: &JournalError) {
         self.journal_error = Some(error.to_string());
+        // what cannot be marked as delivered would be sent again at once
+        self.schedule.forward_ms = self.last_ms.saturating_add(self.setup.retry_max_ms);
     }
 
     /// Why nothing can be journalled, if so.

@@ -102,19 +102,24 @@ impl Till {
         Ok(())
     }
 
+    /// The oldest note that something can be done about now.
+    fn next_note(&self) -> Option<&Note> {
+        // a sale that was made without the service must be there before it is undone
+        let may_void = self.journal.extent().waiting() == 0;
+        self.notes.iter().find(|note| match note.undoing {
+            Undoing::Asking => false,
+            Undoing::LeftOver => true,
+            Undoing::Undo { .. } => may_void,
+        })
+    }
+
     pub(super) fn has_work_of_notes(&self) -> bool {
-        self.notes.iter().any(|note| note.undoing != Undoing::Asking)
+        self.next_note().is_some()
     }
 
     /// Sends what the oldest note asks for; none if there is nothing.
     pub(super) fn send_note(&mut self) -> Option<Next> {
-        // a sale that was made without the service must be there before it is undone
-        let may_void = self.journal.extent().waiting() == 0;
-        let note = self.notes.iter().find(|note| match note.undoing {
-            Undoing::Asking => false,
-            Undoing::LeftOver => true,
-            Undoing::Undo { .. } => may_void,
-        })?;
+        let note = self.next_note()?;
         let (id, purpose) = (note.id, Purpose::Note(note.id));
         match note.undoing {
             Undoing::Undo { void } => {

@@ -128,3 +128,11 @@ fn a_damaged_journal_is_said_and_what_stands_before_the_damage_is_delivered() {
     let ended = world.sell_by_card(5, &[line(1, 1)]);
     assert!(matches!(ended, Ended::Answered { .. }), "{ended:?}");
 }
+
+#[test]
+fn a_disk_that_cannot_be_written_does_not_have_the_same_records_sent_over_and_over() {
+    let (mut world, _) = with_waiting(3);
+    world.disk.set_broken(Some(Broken::FullAfter(0)));
+    world.rest(300_000);
+    assert!(world.posts("/api/v1/forwards") <= 6, "{}", world.posts("/api/v1/forwards"));
+}
