@@ -152,9 +152,7 @@ impl TerminalArguments {
         let mut file = TerminalOnFile::open(&self.terminal)?;
         let sequence = if taps == 0 { file.document.sequence } else { file.take_sequence(taps)? };
         let document = &file.document;
-        let service = self.service.as_deref().unwrap_or(&document.service);
-        let timeout = Duration::from_millis(self.timeout_ms);
-        let client = Client::new(service, document.terminal, document.key.0.expose(), timeout)?;
+        let client = Client::of(&file, self.service.as_deref(), Duration::from_millis(self.timeout_ms))?;
         let terminal = Terminal::new(document.terminal, document.location, sequence, client);
         Ok(Opened { terminal, screen: self.screen(), give_up: self.give_up(), file, answers })
     }
