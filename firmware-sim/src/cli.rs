@@ -18,6 +18,7 @@ use firmware_sim::till_screen::Screen;
 use uuid::Uuid;
 
 mod afterwards;
+mod enrol;
 mod fleet;
 mod sold;
 mod tap;
@@ -49,6 +50,10 @@ enum Command {
     Catalogue(sold::CatalogueArguments),
     /// Shows which cards are blocked.
     Hotlist(sold::HotlistArguments),
+    /// Enrols a new terminal: shows a code until an administrator accepts it.
+    Enrol(enrol::EnrolArguments),
+    /// Says once that the terminal is there, and does what it hears.
+    Heartbeat(enrol::HeartbeatArguments),
     /// Runs many terminals and cards at once, and measures.
     Fleet(fleet::FleetArguments),
 }
@@ -230,6 +235,8 @@ pub fn main() -> ExitCode {
             Command::Ask(arguments) => afterwards::ask(arguments).await,
             Command::Catalogue(arguments) => sold::catalogue(arguments).await,
             Command::Hotlist(arguments) => sold::hotlist(arguments).await,
+            Command::Enrol(arguments) => enrol::run(arguments).await,
+            Command::Heartbeat(arguments) => enrol::heartbeat(arguments).await,
             Command::Fleet(arguments) => fleet::run(arguments).await,
         }
     });

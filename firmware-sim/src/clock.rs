@@ -75,6 +75,11 @@ impl Clock {
         Self(Arc::new(Mutex::new(State { floor_ms, ..State::default() })))
     }
 
+    /// Of a machine whose clock is off by this much: to see that it is put right.
+    pub fn off_by(offset_ms: i64) -> Self {
+        Self(Arc::new(Mutex::new(State { offset_ms, ..State::default() })))
+    }
+
     fn with<T>(&self, act: impl FnOnce(&mut State, u64) -> T) -> T {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let machine = state.look();

@@ -39,6 +39,8 @@ use crate::wire::{Reply, Wire};
 pub const CODE_LIFE: Duration = Duration::from_secs(600);
 /// Between two questions whether somebody accepted the code.
 const POLL_EVERY: Duration = Duration::from_secs(2);
+/// How much longer than its life a code is asked for.
+const GRACE: Duration = Duration::from_secs(5);
 /// Before a service that is away or full is asked for a code again.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
 
@@ -352,7 +354,8 @@ pub async fn enrol(
             }
         };
         watcher.code(enrolment.code(), enrolment.left(), true);
-        while !enrolment.left().is_zero() {
+        // the service forgets it when it expires; somebody may accept it in its last second
+        while enrolment.began.elapsed() < CODE_LIFE + GRACE {
             sleep(POLL_EVERY).await;
             watcher.code(&enrolment.code, enrolment.left(), false);
             match enrolment.poll().await {
@@ -381,4 +384,80 @@ async fn wait_after(error: EnrolError, watcher: &mut dyn Watcher) -> Result<(), 
     watcher.trouble(&error);
     sleep(AGAIN_AFTER).await;
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use hpke::{OpModeS, setup_sender};
+
+    use super::*;
+
+    fn seal(to: &[u8], plain: &str, info: &[u8], aad: &str) -> (Vec<u8>, Vec<u8>, [u8; 8]) {
+        let to = <X25519HkdfSha256 as Kem>::PublicKey::from_bytes(to).unwrap();
+        let (encapsulated, mut context) =
+            setup_sender::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(&OpModeS::Base, &to, info).unwrap();
+        let sealed = context.seal(plain.as_bytes(), aad.as_bytes()).unwrap();
+        let mut number = [0; 8];
+        context.export(CHECK_CONTEXT, &mut number).unwrap();
+        (encapsulated.to_bytes().to_vec(), sealed, number)
+    }
+
+    fn plain() -> String {
+        let id = Uuid::from_bytes([1; 16]);
+        format!(
+            r#"{{"terminal":"{id}","location":"{id}","name":"Restaurant 1","key":"{}","ca":null}}"#,
+            "0c".repeat(32)
+        )
+    }
+
+    #[test]
+    fn a_code_is_the_first_fifty_bits_of_the_keys_hash() {
+        // the same numbers as in the service, from Python
+        assert_eq!(Code::of(&[0; 32]).as_str(), "VK7PG-3X5QX");
+        assert_eq!(Code::of(&[7; 32]).as_str(), "EAEBD-YFQAE");
+    }
+
+    #[test]
+    fn an_answer_opens_with_its_key_pair_and_both_ends_have_the_same_check_number() {
+        let keys = KeyPair::generate().unwrap();
+        let (encapsulated, sealed, number) = seal(keys.public(), &plain(), INFO, keys.code().as_str());
+        let enrolled = keys.open(&encapsulated, &sealed).unwrap();
+        assert_eq!((enrolled.name.as_str(), enrolled.key.expose()), ("Restaurant 1", &[0x0c; 32]));
+        let number = u64::from_be_bytes(number) % 1_000_000;
+        assert_eq!(enrolled.check.to_string(), format!("{:03} {:03}", number / 1000, number % 1000));
+        assert!(matches!(KeyPair::generate().unwrap().open(&encapsulated, &sealed), Err(EnrolError::NotForUs)));
+    }
+
+    #[test]
+    fn an_answer_of_another_code_or_purpose_or_damaged_does_not_open() {
+        let keys = KeyPair::generate().unwrap();
+        let code = keys.code();
+        for (info, aad) in [(b"PASJE enrolment 2", code.as_str()), (b"PASJE enrolment 1", "ABCDE-FGHJK")] {
+            let (encapsulated, sealed, _) = seal(keys.public(), &plain(), info, aad);
+            assert!(matches!(keys.open(&encapsulated, &sealed), Err(EnrolError::NotForUs)));
+        }
+        let (encapsulated, sealed, _) = seal(keys.public(), &plain(), INFO, code.as_str());
+        for place in 0..sealed.len() {
+            let mut damaged = sealed.clone();
+            damaged[place] ^= 1;
+            assert!(matches!(keys.open(&encapsulated, &damaged), Err(EnrolError::NotForUs)), "byte {place}");
+        }
+        // lengths that are none, and points that give everybody the same secret
+        for hostile in [vec![], vec![1; 31], vec![1; 33], vec![0; 32], [vec![1], vec![0; 31]].concat()] {
+            assert!(matches!(keys.open(&hostile, &sealed), Err(EnrolError::NotForUs)), "{hostile:?}");
+        }
+        assert!(matches!(keys.open(&encapsulated, &[]), Err(EnrolError::NotForUs)));
+    }
+
+    #[test]
+    fn nothing_of_an_answer_that_cannot_be_read_is_said() {
+        let keys = KeyPair::generate().unwrap();
+        let wrong = plain().replace("0c0c", "0cZZ");
+        let (encapsulated, sealed, _) = seal(keys.public(), &wrong, INFO, keys.code().as_str());
+        let error = keys.open(&encapsulated, &sealed).unwrap_err().to_string();
+        assert!(error.contains("column") && !error.contains("0c0c"), "{error}");
+        let printed = format!("{keys:?}");
+        assert!(printed.contains("public") && !printed.contains("private"), "{printed}");
+    }
 }

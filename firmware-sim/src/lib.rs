@@ -16,6 +16,7 @@ pub mod card;
 pub mod client;
 pub mod clock;
 pub mod enrolment;
+pub mod enrolment_screen;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod fake_service;
