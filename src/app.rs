@@ -8,6 +8,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::middleware::{self, from_fn};
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpResponse, HttpServer};
+use chrono::Utc;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::db::connect::Database;
@@ -15,6 +16,7 @@ use crate::http::rate_limit::{RateLimits, Rates};
 use crate::http::{self, Service};
 use crate::services::authorise::{Authoriser, Settings};
 use crate::services::card_proof::CardMac;
+use crate::services::certificates::{self, CertificateError, CertificatePlaces, Certificates};
 use crate::services::key_store::Keys;
 use crate::services::terminals::Terminals;
 
@@ -23,6 +25,8 @@ use crate::services::terminals::Terminals;
 #[allow(missing_docs)]
 pub struct Listen {
     pub address: SocketAddr,
+    /// Where it listens with TLS, and where the certificate comes from.
+    pub tls: Option<(SocketAddr, CertificatePlaces)>,
     /// Where metrics are read: an address of its own.
     pub metrics: SocketAddr,
     /// Hosts and ports it is known by, beside the address itself.
@@ -44,6 +48,9 @@ pub enum AppError {
     /// The server failed.
     #[error("the server failed")]
     Server(#[from] std::io::Error),
+    /// No certificate to show.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// Metrics cannot be kept.
     #[error("metrics cannot be kept")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
@@ -58,15 +65,21 @@ const SHUTDOWN_TIMEOUT_S: u64 = 30;
 /// Connections of one worker: far above a house's terminals, far below what memory holds.
 const CONNECTIONS_MAX: usize = 4096;
 
+/// How often it is seen whether the certificate is still good for long.
+const RENEW_EVERY: Duration = Duration::from_secs(3600);
+
 /// A service that listens.
 pub struct Running {
     /// Where it listens, with the port that was given where 0 was asked for.
     pub address: SocketAddr,
+    /// Where it listens with TLS.
+    pub tls: Option<SocketAddr>,
     /// Where metrics are read.
     pub metrics: SocketAddr,
     api: (ServerHandle, tokio::task::JoinHandle<std::io::Result<()>>),
     metrics_server: (ServerHandle, tokio::task::JoinHandle<std::io::Result<()>>),
     upkeep: tokio::task::JoinHandle<()>,
+    renewing: Option<tokio::task::JoinHandle<()>>,
     authoriser: Arc<Authoriser>,
 }
 
@@ -81,12 +94,15 @@ pub fn start(database: Database, keys: Arc<Keys>, listen: &Listen) -> Result<Run
     let authoriser = Arc::new(Authoriser::start(database.clone(), proof, settings));
     let (socket, address) = bind(listen.address, "--listen")?;
     let (metrics_socket, metrics) = bind(listen.metrics, "--metrics")?;
+    let tls = listen.tls.as_ref().map(|(address, places)| Tls::open(*address, places, listen)).transpose()?;
+    let tls_address = tls.as_ref().map(|tls| tls.address);
     let service = Data::new(Service {
         terminals: Terminals::new(database.clone(), keys.clone()),
         database,
         authoriser: authoriser.clone(),
         keys,
-        authorities: authorities(listen, address),
+        authorities: authorities(listen, &[Some(address), tls_address].into_iter().flatten().collect::<Vec<_>>()),
+        ca: tls.as_ref().map(|tls| tls.certificates.ca().to_owned()),
         rates: RateLimits::new(listen.rates),
         readiness: http::health::Readiness::default(),
     });
@@ -105,8 +121,15 @@ pub fn start(database: Database, keys: Arc<Keys>, listen: &Listen) -> Result<Run
         .max_connections(CONNECTIONS_MAX)
         .shutdown_timeout(SHUTDOWN_TIMEOUT_S)
         .disable_signals()
-        .listen(socket)?
-        .run();
+        .listen(socket)?;
+    let (api, renewing) = match tls {
+        Some(tls) => {
+            let api = api.listen_rustls_0_23(tls.socket, tls.certificates.settings()?)?;
+            (api, Some(tokio::spawn(keep_renewing(tls.certificates))))
+        }
+        None => (api, None),
+    };
+    let api = api.run();
     let page = move || {
         let recorder = recorder.clone();
         let render = move || {
@@ -118,10 +141,12 @@ pub fn start(database: Database, keys: Arc<Keys>, listen: &Listen) -> Result<Run
     let metrics_server = HttpServer::new(page).workers(1).disable_signals().listen(metrics_socket)?.run();
     Ok(Running {
         address,
+        tls: tls_address,
         metrics,
         api: (api.handle(), tokio::spawn(api)),
         metrics_server: (metrics_server.handle(), tokio::spawn(metrics_server)),
         upkeep,
+        renewing,
         authoriser,
     })
 }
@@ -133,6 +158,9 @@ impl Running {
     /// [`AppError::Server`].
     pub async fn stop(self) -> Result<(), AppError> {
         self.upkeep.abort();
+        if let Some(renewing) = &self.renewing {
+            renewing.abort();
+        }
         self.api.0.stop(true).await;
         self.metrics_server.0.stop(false).await;
         for task in [self.api.1, self.metrics_server.1] {
@@ -157,13 +185,52 @@ fn bind(address: SocketAddr, option: &'static str) -> Result<(std::net::TcpListe
     bound.map_err(|source| AppError::Address { address, option, source })
 }
 
-fn authorities(listen: &Listen, address: SocketAddr) -> Vec<String> {
+/// The hosts and ports that the service goes by. On the default port of HTTPS a request's host has none.
+fn authorities(listen: &Listen, addresses: &[SocketAddr]) -> Vec<String> {
     let mut authorities = listen.authorities.clone();
-    authorities.push(address.to_string());
-    if address.ip().is_loopback() {
-        authorities.push(format!("localhost:{}", address.port()));
+    for address in addresses {
+        let mut hosts = vec![address.to_string()];
+        if address.ip().is_loopback() {
+            hosts.push(format!("localhost:{}", address.port()));
+        }
+        let without_port: Vec<String> =
+            hosts.iter().filter_map(|host| host.strip_suffix(":443").map(str::to_owned)).collect();
+        authorities.extend(hosts.into_iter().chain(without_port));
     }
     authorities
+}
+
+/// The listener with TLS.
+struct Tls {
+    socket: std::net::TcpListener,
+    address: SocketAddr,
+    certificates: Certificates,
+}
+
+impl Tls {
+    fn open(address: SocketAddr, places: &CertificatePlaces, listen: &Listen) -> Result<Self, AppError> {
+        let (socket, address) = bind(address, "--listen-tls")?;
+        if address.ip().is_unspecified() && listen.authorities.is_empty() {
+            tracing::warn!(
+                "PASJE_AUTHORITIES is not set: the certificate is good for localhost alone, and terminals elsewhere refuse it"
+            );
+        }
+        let names = certificates::names(&listen.authorities, address);
+        let certificates = Certificates::open(places.clone(), names, Utc::now())?;
+        Ok(Self { socket, address, certificates })
+    }
+}
+
+/// Each hour, a month ahead of need: a failed hour is made good by the next.
+async fn keep_renewing(certificates: Certificates) {
+    loop {
+        tokio::time::sleep(RENEW_EVERY).await;
+        match certificates.renew(Utc::now()) {
+            Ok(false) => {}
+            Ok(true) => tracing::info!("the service shows a new certificate from now on"),
+            Err(error) => tracing::error!(%error, "the certificate could not be renewed; trying again in an hour"),
+        }
+    }
 }
 
 async fn upkeep(service: Data<Service>, recorder: PrometheusHandle) {

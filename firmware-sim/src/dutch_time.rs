@@ -55,25 +55,6 @@ pub fn since(utc_ms: u64, now_ms: u64) -> String {
     if day == today { time_of_day(utc_ms) } else { format!("{day} {}", time_of_day(utc_ms)) }
 }
 
-/// The time in an HTTP `Date` (RFC 9110, 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
-pub fn http_date_ms(text: &str) -> Option<u64> {
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let mut words = text.split_once(", ")?.1.split(' ');
-    let day: u64 = words.next()?.parse().ok()?;
-    let month = words.next()?;
-    let month = 1 + u64::try_from(MONTHS.iter().position(|known| *known == month)?).ok()?;
-    let year: u64 = words.next()?.parse().ok()?;
-    let mut parts = words.next()?.split(':').map(|part| part.parse::<u64>().ok());
-    let (hours, minutes, seconds) = (parts.next()??, parts.next()??, parts.next()??);
-    if words.next() != Some("GMT") || !(1970..=9999).contains(&year) || !(1..=31).contains(&day) {
-        return None;
-    }
-    // the other way round: the days are few, and this happens where a clock is wrong
-    let first = (year - 1970) * 365 + (year - 1969) / 4;
-    let days = (first.saturating_sub(31)..first + 400).find(|days| civil(*days) == (year, month, day))?;
-    Some(((days * 24 + hours) * 60 + minutes) * 60_000 + seconds * 1000)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,18 +79,6 @@ mod tests {
             (1_767_225_599_000, "2026-01-01 00:59"),
         ] {
             assert_eq!(format!("{} {}", date(utc_ms), time_of_day(utc_ms)), expected, "{utc_ms}");
-        }
-    }
-
-    #[test]
-    fn an_http_date_is_read() {
-        assert_eq!(http_date_ms("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777_000));
-        assert_eq!(http_date_ms("Thu, 01 Jan 1970 00:00:00 GMT"), Some(0));
-        assert_eq!(http_date_ms("Thu, 31 Dec 2099 23:59:59 GMT"), Some(4_102_444_799_000));
-        for wrong in
-            ["", "Sun, 06 Nov 1994 08:49:37", "Sun, 32 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT"]
-        {
-            assert_eq!(http_date_ms(wrong), None, "{wrong}");
         }
     }
 

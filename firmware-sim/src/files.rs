@@ -13,13 +13,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
+use crate::seal::SealError;
+
 mod card_file;
 mod fleet_folder;
 mod terminal_file;
 
 pub use card_file::{CardFile, CardOnFile, FileMemory, KeySet};
 pub use fleet_folder::{FleetFolder, RESERVE};
-pub use terminal_file::{TerminalFile, TerminalOnFile};
+pub use terminal_file::{TERMINAL_FILE, TerminalFile, TerminalOnFile};
 
 /// The only version of these files.
 pub const FILE_VERSION: u32 = 1;
@@ -37,10 +39,12 @@ pub enum FileError {
     Content { path: PathBuf, what: String },
     #[error("{} is in use by another program; a counter is used once, so wait until that one ends", path.display())]
     InUse { path: PathBuf },
+    #[error(transparent)]
+    Seal(#[from] SealError),
 }
 
 impl FileError {
-    fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { path: path.to_owned(), source }
     }
 

@@ -4,30 +4,40 @@
 //!
 //! - [`card`]: the card's state machine, over the bytes of commands.
 //! - [`terminal`]: catalogue, prices, taps, sales, and asking again until it is known how a sale ended.
-//! - [`client`] and [`signature`]: the signed requests of one terminal, over one connection.
+//! - [`client`] and [`signature`]: the signed requests of one terminal, over one connection ([`tls`], [`clock`]).
+//! - [`enrolment`]: how a terminal gets its key. [`heartbeat`] and [`wipe`]: how it is moved and revoked.
 //! - [`files`]: where keys, counters and sequences are kept.
 //! - [`till`] and [`journal`]: a till that goes on without a connection, and what it sold meanwhile.
 //! - [`till_screen`] and [`phrases`]: what staff and client see.
 //! - [`fleet`]: many terminals and cards at once.
 
+pub mod address;
 pub mod answer;
 pub mod card;
 pub mod client;
+pub mod clock;
 pub mod dutch_time;
+pub mod enrolment;
+pub mod enrolment_screen;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod fake_service;
 pub mod files;
 pub mod fleet;
 pub mod give_up;
+pub mod heartbeat;
 pub mod hex;
 pub mod journal;
 pub mod phrases;
 pub mod price_list;
 pub mod random;
 pub mod request;
+pub mod seal;
 pub mod settling;
 pub mod signature;
 pub mod terminal;
 pub mod till;
 pub mod till_screen;
+pub mod tls;
+pub mod wipe;
+mod wire;

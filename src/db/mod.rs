@@ -7,6 +7,7 @@ pub mod catalogue;
 pub mod clients;
 pub mod cluster;
 pub mod connect;
+pub mod enrolments;
 pub mod holds;
 pub mod key_checks;
 pub mod ledger;

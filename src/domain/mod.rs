@@ -5,6 +5,7 @@ pub mod basket;
 pub mod card;
 mod codes;
 pub mod draw;
+pub mod enrolment;
 pub mod exchange;
 pub mod flow;
 pub mod funding;

@@ -286,7 +286,7 @@ impl Till {
 
     /// Sets the clock by the `Date` of a 401; answers whether that changed anything.
     pub(super) fn set_clock(&mut self, reply: &Reply, now_ms: u64) -> bool {
-        let date_ms = reply.date().and_then(crate::dutch_time::http_date_ms);
+        let date_ms = reply.date().and_then(crate::clock::parse_date);
         date_ms.is_some_and(|date_ms| self.set_clock_to(date_ms, now_ms))
     }
 

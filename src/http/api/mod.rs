@@ -1,5 +1,7 @@
 //! What terminals ask.
 
 pub mod catalogue;
+pub mod enrolments;
+pub mod heartbeat;
 pub mod hotlist;
 pub mod sales;
