@@ -153,7 +153,10 @@ impl InReader {
     pub fn leaves(self) -> Card<Fleeting> {
         let (sender, receiver) = channel();
         let thread = self.thread;
-        std::thread::spawn(move || sender.send(thread.join().unwrap()));
+        std::thread::spawn(move || {
+            // who waits may have given up
+            let _ = sender.send(thread.join().unwrap());
+        });
         let (card, left) = receiver.recv_timeout(Duration::from_secs(10)).expect("the card leaves");
         assert_eq!(left, Left::Torn);
         // pcscd must see that it has gone
