@@ -191,9 +191,9 @@ pub fn answer(data: &[u8], status: Status) -> AnswerFrame {
     Frame::new(&[data, &status.0.to_be_bytes()])
 }
 
-/// An answer as a reader got it. Bytes longer than any answer of this protocol are none, as when the card was pulled away.
-pub fn received(bytes: &[u8]) -> AnswerFrame {
-    Frame::new(&[bytes])
+/// No answer at all: the card was pulled away, and nobody knows what it did.
+pub fn torn() -> AnswerFrame {
+    Frame::new(&[])
 }
 
 /// Takes an answer apart: data and status. Fewer than 2 bytes: the card was pulled away, and nobody knows what it did.

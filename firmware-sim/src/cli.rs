@@ -18,8 +18,10 @@ use firmware_sim::till_screen::Screen;
 use uuid::Uuid;
 
 mod afterwards;
+mod card;
 mod enrol;
 mod fleet;
+mod reader;
 mod sold;
 mod tap;
 
@@ -54,6 +56,8 @@ enum Command {
     Enrol(enrol::EnrolArguments),
     /// Says once that the terminal is there, and does what it hears.
     Heartbeat(enrol::HeartbeatArguments),
+    /// Puts a virtual card into vpcd's reader.
+    Card(card::CardArguments),
     /// Runs many terminals and cards at once, and measures.
     Fleet(fleet::FleetArguments),
 }
@@ -220,7 +224,12 @@ fn answered(settled: Settled, what: &str, id: Uuid) -> Result<Answered, Failure>
 /// Runs the command that was typed.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    // who waits for a card in a reader waits in the main thread: another one hears of Ctrl-C
+    let mut builder = match &arguments.command {
+        Command::Tap(tap) if tap.waits_for_a_card() => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = match builder.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("firmware-sim: {error}");
@@ -237,6 +246,7 @@ pub fn main() -> ExitCode {
             Command::Hotlist(arguments) => sold::hotlist(arguments).await,
             Command::Enrol(arguments) => enrol::run(arguments).await,
             Command::Heartbeat(arguments) => enrol::heartbeat(arguments).await,
+            Command::Card(arguments) => card::run(&arguments),
             Command::Fleet(arguments) => fleet::run(arguments).await,
         }
     });

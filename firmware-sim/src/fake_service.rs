@@ -17,12 +17,19 @@ use uuid::Uuid;
 
 use crate::hex;
 
-mod forwards;
-
-pub(crate) use forwards::StoredRecord;
-
 /// The keys of `files::tests::card_json`.
-const CARD_KEY: [u8; 32] = [0x0b; 32];
+pub(crate) const CARD_KEY: [u8; 32] = [0x0b; 32];
+
+/// A record as it was stored.
+#[derive(Clone, Debug)]
+pub(crate) struct StoredRecord {
+    pub(crate) hash: String,
+    /// The sale's id, if it can be read.
+    pub(crate) id: Option<Uuid>,
+    /// What was booked of it, in cents; none: nothing.
+    pub(crate) booked: Option<u64>,
+    pub(crate) reason: &'static str,
+}
 
 /// What it knows and did.
 #[derive(Debug, Default)]
@@ -30,7 +37,7 @@ pub(crate) struct Book {
     pub(crate) answers: Mutex<HashMap<Uuid, Vec<u8>>>,
     counters: Mutex<HashMap<Uuid, u64>>,
     /// Every counter that was used.
-    used: Mutex<HashSet<(Uuid, u64)>>,
+    pub(crate) used: Mutex<HashSet<(Uuid, u64)>>,
     /// What was forwarded, by journal sequence.
     pub(crate) journal: Mutex<BTreeMap<u64, StoredRecord>>,
     /// Ids that book nothing any more: superseded or cancelled.
@@ -71,11 +78,11 @@ pub(crate) async fn start(book: Arc<Book>) -> String {
     url
 }
 
-struct Request {
-    method: String,
-    path: String,
-    head: String,
-    body: Vec<u8>,
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 async fn serve(mut stream: TcpStream, book: Arc<Book>) {
@@ -114,7 +121,7 @@ async fn read(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Option<Request> {
 
 impl Book {
     /// Status, version and body; none: the connection is closed.
-    fn answer(&self, request: &Request) -> Option<(u16, Option<u32>, Vec<u8>)> {
+    pub(crate) fn answer(&self, request: &Request) -> Option<(u16, Option<u32>, Vec<u8>)> {
         let version = self.price_list.load(Ordering::Relaxed);
         let known = |etag: u32| request.head.contains(&format!("if-none-match: \"{etag}\""));
         let services = [1, 2, 3].map(|tag| json!({"id": Uuid::from_bytes([tag; 16]), "name": format!("Dienst {tag}")}));
@@ -223,12 +230,12 @@ impl Book {
     }
 }
 
-fn uuid_of(value: &Value) -> Uuid {
+pub(crate) fn uuid_of(value: &Value) -> Uuid {
     Uuid::parse_str(value.as_str().unwrap()).unwrap()
 }
 
 /// Puts together what the card must have signed from what was sent, as the service does.
-fn is_signed(sale: &Value, decision: Decision) -> bool {
+pub(crate) fn is_signed(sale: &Value, decision: Decision) -> bool {
     let tap = &sale["payer"]["card"];
     let number = |name: &str| tap[name].as_u64().unwrap();
     let lines = sale["lines"].as_array().unwrap().iter().map(|line| LineRecord {

@@ -3,6 +3,8 @@
 //! Written as any maker of terminals would write it: from `card-protocol` and the service's HTTP contract alone.
 //!
 //! - [`card`]: the card's state machine, over the bytes of commands.
+//! - [`reader`]: real cards, in PC/SC readers; [`vpcd`] puts a virtual card into one.
+//! - [`torn_tap`]: has a card sign, also where it is pulled away meanwhile.
 //! - [`terminal`]: catalogue, prices, taps, sales, and asking again until it is known how a sale ended.
 //! - [`client`] and [`signature`]: the signed requests of one terminal, over one connection ([`tls`], [`clock`]).
 //! - [`enrolment`]: how a terminal gets its key. [`heartbeat`] and [`wipe`]: how it is moved and revoked.
@@ -21,6 +23,9 @@ pub mod enrolment;
 pub mod enrolment_screen;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
+mod fake_forwards;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod fake_service;
 pub mod files;
 pub mod fleet;
@@ -31,6 +36,7 @@ pub mod journal;
 pub mod phrases;
 pub mod price_list;
 pub mod random;
+pub mod reader;
 pub mod request;
 pub mod seal;
 pub mod settling;
@@ -39,5 +45,7 @@ pub mod terminal;
 pub mod till;
 pub mod till_screen;
 pub mod tls;
+pub mod torn_tap;
+pub mod vpcd;
 pub mod wipe;
 mod wire;

@@ -197,7 +197,7 @@ impl CardReader for Torn<'_> {
                 self.card.transmit(command);
             }
             self.card.leave_field();
-            return card_protocol::frame::received(&[]);
+            return card_protocol::frame::torn();
         }
         self.left -= 1;
         self.card.transmit(command)

@@ -8,25 +8,14 @@ use hyper::header::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Book, CARD_KEY, Request, is_signed, uuid_of};
 use crate::client::Reply;
+use crate::fake_service::{Book, CARD_KEY, Request, StoredRecord, is_signed, uuid_of};
 use crate::hex;
 use crate::journal::{NO_HASH, hash_of};
 use crate::till;
 
 /// The cards that may pay, by the byte of their id.
 const CARDS: [u8; 3] = [5, 6, 7];
-
-/// A record as it was stored.
-#[derive(Clone, Debug)]
-pub(crate) struct StoredRecord {
-    pub(crate) hash: String,
-    /// The sale's id, if it can be read.
-    pub(crate) id: Option<Uuid>,
-    /// What was booked of it, in cents; none: nothing.
-    pub(crate) booked: Option<u64>,
-    pub(crate) reason: &'static str,
-}
 
 impl Book {
     /// Answers a till's request, as it would come over a connection.
