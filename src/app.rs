@@ -17,6 +17,7 @@ use crate::http::{self, Service};
 use crate::services::authorise::{Authoriser, Settings};
 use crate::services::card_proof::CardMac;
 use crate::services::certificates::{self, CertificateError, CertificatePlaces, Certificates};
+use crate::services::forwards::{self, Forwards};
 use crate::services::key_store::Keys;
 use crate::services::terminals::Terminals;
 
@@ -67,6 +68,8 @@ const CONNECTIONS_MAX: usize = 4096;
 
 /// How often it is seen whether the certificate is still good for long.
 const RENEW_EVERY: Duration = Duration::from_secs(3600);
+/// What a crash or an outage left is judged this soon.
+const JUDGE_EVERY: Duration = Duration::from_secs(2);
 
 /// A service that listens.
 pub struct Running {
@@ -80,6 +83,7 @@ pub struct Running {
     metrics_server: (ServerHandle, tokio::task::JoinHandle<std::io::Result<()>>),
     upkeep: tokio::task::JoinHandle<()>,
     renewing: Option<tokio::task::JoinHandle<()>>,
+    judging: tokio::task::JoinHandle<()>,
     authoriser: Arc<Authoriser>,
 }
 
@@ -96,10 +100,19 @@ pub fn start(database: Database, keys: Arc<Keys>, listen: &Listen) -> Result<Run
     let (metrics_socket, metrics) = bind(listen.metrics, "--metrics")?;
     let tls = listen.tls.as_ref().map(|(address, places)| Tls::open(*address, places, listen)).transpose()?;
     let tls_address = tls.as_ref().map(|tls| tls.address);
+    let forwards = Forwards::new(
+        database.clone(),
+        authoriser.clone(),
+        http::api::forwards::read_sale,
+        forwards::Settings::default(),
+    );
+    let forwards = Arc::new(forwards);
+    let judging = tokio::spawn(keep_judging(forwards.clone()));
     let service = Data::new(Service {
         terminals: Terminals::new(database.clone(), keys.clone()),
         database,
         authoriser: authoriser.clone(),
+        forwards,
         keys,
         authorities: authorities(listen, &[Some(address), tls_address].into_iter().flatten().collect::<Vec<_>>()),
         ca: tls.as_ref().map(|tls| tls.certificates.ca().to_owned()),
@@ -147,6 +160,7 @@ pub fn start(database: Database, keys: Arc<Keys>, listen: &Listen) -> Result<Run
         metrics_server: (metrics_server.handle(), tokio::spawn(metrics_server)),
         upkeep,
         renewing,
+        judging,
         authoriser,
     })
 }
@@ -161,6 +175,8 @@ impl Running {
         if let Some(renewing) = &self.renewing {
             renewing.abort();
         }
+        // Broken off anywhere, it is taken up by who comes next.
+        self.judging.abort();
         self.api.0.stop(true).await;
         self.metrics_server.0.stop(false).await;
         for task in [self.api.1, self.metrics_server.1] {
@@ -168,6 +184,7 @@ impl Running {
         }
         // The workers are gone and with them who else could sell.
         let _ = self.upkeep.await;
+        let _ = self.judging.await;
         match Arc::into_inner(self.authoriser) {
             Some(authoriser) => authoriser.stop().await,
             None => tracing::warn!("a request outlives its server; what waits is booked all the same"),
@@ -238,5 +255,20 @@ async fn upkeep(service: Data<Service>, recorder: PrometheusHandle) {
         tokio::time::sleep(Duration::from_secs(5)).await;
         recorder.run_upkeep();
         service.rates.forget_old();
+    }
+}
+
+/// Judges forwarded sales that wait, and tells how many there are.
+async fn keep_judging(forwards: Arc<Forwards>) {
+    loop {
+        let waiting = async {
+            forwards.judge_waiting().await?;
+            forwards.counts().await
+        };
+        match waiting.await {
+            Ok((pending, open)) => http::metrics::count_waiting(pending, open),
+            Err(error) => tracing::warn!(%error, "forwarded sales wait; trying again soon"),
+        }
+        tokio::time::sleep(JUDGE_EVERY).await;
     }
 }

@@ -12,6 +12,7 @@ mod demo;
 mod explain;
 mod migrate;
 mod private_file;
+mod review;
 mod serve;
 mod terminal;
 mod verify;
@@ -56,6 +57,9 @@ enum Command {
     /// Add, revoke and list terminals
     #[command(subcommand)]
     Terminal(terminal::Command),
+    /// List, show and settle what of offline sales waits for a human
+    #[command(subcommand)]
+    Review(review::Command),
     /// Make a fictitious organisation with clients, cards and terminals, in an empty database
     Demo(demo::Arguments),
     /// Explain the rules on cases from standard input, for example: pasje explain sale < cases.json
@@ -90,6 +94,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Serve(listen) => serve::run(&options, &listen).await,
         Command::Demo(arguments) => demo::run(&options, &arguments).await,
         Command::Card(command) => card::run(&options, command).await,
+        Command::Review(command) => review::run(&options, command).await,
         Command::Terminal(command) => terminal::run(&options, command).await,
         Command::Migrate => migrate::run(&options).await,
         Command::Verify => verify::run(&options).await,

@@ -1,6 +1,6 @@
 //! The append-only tables: operations, lines, transfers and hold entries. This file inserts and reads; nothing updates.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::sql_types::{BigInt, Binary, Bool, Date, Integer, Nullable, SmallInt, Timestamptz, Uuid as SqlUuid};
@@ -388,6 +388,27 @@ async fn load_hold_entries(
         }
     }
     Ok(())
+}
+
+/// Which of these counters of cards were used. Their wallets are locked.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn used_counters(
+    mut conn: &AsyncPgConnection,
+    counters: &[(WalletId, Uuid, u32)],
+) -> Result<HashSet<(Uuid, u32)>, DbError> {
+    let query: Statement<(SqlUuid, BigInt)> = statement(
+        "SELECT o.card, o.counter FROM (SELECT unnest(?) AS wallet, unnest(?) AS card, unnest(?) AS counter) AS u \
+         JOIN ledger.operation AS o ON o.wallet = u.wallet AND o.card = u.card AND o.counter = u.counter",
+    )
+    .bind(column(counters, |(wallet, ..)| wallet.field()))
+    .bind(column(counters, |(_, card, _)| *card))
+    .bind(column(counters, |(.., counter)| i64::from(*counter)));
+    let rows = query.load::<(Uuid, i64)>(&mut conn).await?;
+    rows.into_iter()
+        .map(|(card, counter)| Ok((card, u32::try_from(counter).map_err(|_| corrupt("operation.counter"))?)))
+        .collect()
 }
 
 /// The operations of a wallet that refer to another one, oldest id first: what was given back, reversed, paid back.

@@ -54,6 +54,12 @@ pub const TABLE_RIGHTS: &[(&str, &str)] = &[
         "SELECT, INSERT, UPDATE (expires_at), UPDATE (terminal), UPDATE (encapsulated), UPDATE (sealed)",
     ),
     ("public.key_check", "SELECT, INSERT"),
+    ("public.forward", "SELECT, INSERT, UPDATE (operation), UPDATE (sent_as), UPDATE (outcome), UPDATE (judged_at)"),
+    (
+        "public.review",
+        "SELECT, INSERT, UPDATE (settled_at), UPDATE (settlement), UPDATE (settled_by), UPDATE (reason), \
+         UPDATE (settled_with)",
+    ),
     ("public.hold", "SELECT, INSERT, UPDATE (remaining)"),
     ("public.month_phase", "SELECT, INSERT"),
     ("public.payout", "SELECT, INSERT, UPDATE (status)"),

@@ -105,6 +105,9 @@ pub const QUESTIONS: &[Question] = &[
     question!("counters", "each counter of a card is used once"),
     question!("counter_windows", "each card remembers the counters that were used"),
     question!("hotlist", "each card that does not pay is on the hotlist, and no other"),
+    question!("settlements", "own money pays an offline loss once, and never more than was lost"),
+    question!("forwards", "each journal is whole, and each record is judged to what the ledger has"),
+    question!("reviews", "each forward that was not booked as it was sold was put to review, and settled once"),
     question!("payouts", "each payout is approved by two others than who asked, and paid once"),
 ];
 
@@ -133,6 +136,7 @@ const CONSTRAINTS: &[(&str, &str)] = &[
     ("public.wallet", "wallet_credit"),
     ("public.wallet", "wallet_credit_cents"),
     ("public.buffer_draw", "buffer_draw_used"),
+    ("public.forward", "forward_hash"),
 ];
 
 /// What a flow may join: `flow << 16 | debit kind << 8 | credit kind`.

@@ -25,6 +25,8 @@ pub enum CounterVerdict {
     Fresh,
     Used,
     TooOld,
+    /// Of a forward: older than what the window remembers, so that only the ledger tells whether it was used.
+    BelowWindow,
 }
 
 impl CounterWindow {
@@ -43,14 +45,14 @@ impl CounterWindow {
         self.used
     }
 
-    /// Online, a counter must be above the last seen; forwarded, it may fill an unused place in the window.
+    /// Online, a counter must be above the last seen; forwarded, it may fill an unused place in the window, or below it.
     pub fn judge(&self, counter: u32, forwarded: bool) -> CounterVerdict {
         if counter == 0 {
             return CounterVerdict::TooOld;
         }
         let Some(behind) = self.last.checked_sub(counter) else { return CounterVerdict::Fresh };
         if behind >= WINDOW {
-            CounterVerdict::TooOld
+            if forwarded { CounterVerdict::BelowWindow } else { CounterVerdict::TooOld }
         } else if self.is_used(behind) {
             CounterVerdict::Used
         } else if forwarded {
@@ -166,10 +168,12 @@ mod tests {
         assert_eq!(window.judge(4, true), CounterVerdict::Used);
         window.mark(260);
         assert_eq!(window.judge(5, true), CounterVerdict::Used);
-        assert_eq!(window.judge(4, true), CounterVerdict::TooOld);
+        assert_eq!(window.judge(4, true), CounterVerdict::BelowWindow);
+        assert_eq!(window.judge(4, false), CounterVerdict::TooOld);
+        assert_eq!(window.judge(0, true), CounterVerdict::TooOld);
         assert_eq!(window.judge(259, true), CounterVerdict::Fresh);
         window.mark(u32::MAX);
-        assert_eq!(window.judge(260, true), CounterVerdict::TooOld);
+        assert_eq!(window.judge(260, true), CounterVerdict::BelowWindow);
         assert_eq!(window.judge(u32::MAX, true), CounterVerdict::Used);
     }
 }

@@ -287,6 +287,8 @@ stored_codes! {
         PayoutApproved = 30 "payout_approved",
         /// The payout was paid.
         PayoutPaid = 31 "payout_paid",
+        /// The client agreed to pay what a sale sold offline could not.
+        LossTakenOver = 32 "loss_taken_over",
     }
 }
 

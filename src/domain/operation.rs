@@ -99,6 +99,8 @@ stored_codes! {
         PayoutPaid = 17 "payout_paid",
         PayoutWithdrawal = 18 "payout_withdrawal",
         BufferDraw = 19 "buffer_draw",
+        /// An offline loss, or a part of it, taken over from own money.
+        Settle = 20 "settle",
     }
 }
 
@@ -152,6 +154,10 @@ stored_codes! {
         PayoutNotOpen = 80 "payout_not_open",
         SamePerson = 81 "same_person",
         PayoutNotApproved = 82 "payout_not_approved",
+        /// Settling: the sale lost nothing, or what it lost was given back.
+        NoLoss = 90 "no_loss",
+        AlreadySettled = 91 "already_settled",
+        MoreThanLost = 92 "more_than_lost",
     }
 }
 

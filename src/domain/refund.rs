@@ -135,7 +135,7 @@ impl VoidRequest {
 }
 
 /// How much of each line of a sale was given back before.
-fn given_back(earlier: &[Booked], number: u16) -> u32 {
+pub fn given_back(earlier: &[Booked], number: u16) -> u32 {
     earlier
         .iter()
         .filter(|booked| matches!(booked.operation.kind, OperationKind::Refund | OperationKind::Void))

@@ -18,29 +18,30 @@
 //! by name (or by a `whole` sale, which asks to be). A forward was delivered already: a block, an expiry or a close of its
 //! card's wallet comes too late for it.
 
+mod written;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use card_protocol::transaction::EURO;
 use card_protocol::{Decision, Mac, Transaction, TransactionKind, basket_digest};
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Duration, NaiveDate, Utc};
 use uuid::Uuid;
 
-use super::account::{Account, Kind, OrganisationId, WalletId};
+use super::account::{OrganisationId, WalletId};
 use super::basket::{Basket, BasketLine};
 use super::card::{Card, CounterVerdict};
 use super::draw::Buffer;
-use super::flow::Flow;
-use super::funding::{Funding, FundingLeg, FundingLine, LeftOut, LineKind, PricedLine, Shortfall, Source, fund};
+use super::funding::{Funding, FundingLeg, FundingLine, LeftOut, PricedLine, Shortfall, Source, fund};
 use super::hold::{self, Hold};
 use super::money::{Amount, Unit};
-use super::operation::{
-    Authority, Booked, IdError, Line, Operation, OperationId, OperationKind, Outcome, Owner, Transfer,
-};
+use super::operation::{Authority, Booked, IdError, Operation, OperationId, OperationKind, Outcome, Owner};
 use super::price_list::PriceList;
 use super::request::{Malformed, Problem};
 use super::tap::Tap;
 use super::wallet::Wallet;
+
+pub use written::{leg_transfer, tombstone, written_line};
 
 /// An authenticated terminal: where it stands is the service's knowledge, not the request's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,6 +161,9 @@ pub struct State {
     /// What the attempts that forwards of this batch replace have sold and not given back: services and quantities. An
     /// attempt that is not known yet is there with nothing, so that one decided earlier in this batch is remembered.
     pub attempts: HashMap<OperationId, Vec<(Uuid, u32)>>,
+    /// Counters that forwards of this batch name and that lie below their card's window, or may before the batch is
+    /// decided: whether the ledger has them as used.
+    pub old_counters: HashMap<(Uuid, u32), bool>,
     /// The organisations' book dates, for what belongs to no wallet.
     pub book_dates: HashMap<OrganisationId, NaiveDate>,
     pub buffer: Option<Buffer>,
@@ -229,17 +233,37 @@ pub fn decide(state: &mut State, item: &SaleItem, now: DateTime<Utc>) -> Result<
     }
     request.id.check_window(now)?;
     request.check()?;
-    // An attempt of the future could come later and would then be booked beside its forward.
-    if let Some(Err(IdError::TooNew)) = request.instead_of().map(|attempt| attempt.check_window(now)) {
+    let is_beyond_reach = request.instead_of().is_some_and(|attempt| is_ahead(attempt, now) && !may_take(attempt, now));
+    if is_beyond_reach && matches!(request.payer, Payer::ByName { .. }) {
         return Err(IdError::TooNew.into());
     }
     let mut deal = Deal::begin(state, item, now)?;
-    let outcome = match deal.refused_card() {
+    let outcome = match deal.refused_card(state) {
         Some(outcome) => outcome,
         None => deal.sell(state)?,
     };
     deal.operation.outcome = outcome;
     Ok(Decided::New(deal.commit(state)))
+}
+
+/// How far ahead an attempt's id may be taken: the ledger has its partitions for two months at the least.
+const DAYS_AHEAD_MAX: i64 = 31;
+
+fn is_ahead(attempt: OperationId, now: DateTime<Utc>) -> bool {
+    attempt.check_window(now) == Err(IdError::TooNew)
+}
+
+/// Whether a forward takes its attempt's id, so that a late copy of the attempt books nothing. An id that is too old needs
+/// none: the window refuses it. One of the near future is taken as well (the terminal's clock is wrong). One of the far
+/// future has no place in the ledger yet; its attempt, should it come when its time has, is refused by the card's counter:
+/// the card counted the attempt before the forward, and online a counter must be above the last seen. By name there is no
+/// counter, so there the forward goes to review instead.
+fn may_take(attempt: OperationId, now: DateTime<Utc>) -> bool {
+    match attempt.check_window(now) {
+        Ok(()) => true,
+        Err(IdError::TooNew) => attempt.time_ms() <= (now + Duration::days(DAYS_AHEAD_MAX)).timestamp_millis(),
+        Err(_) => false,
+    }
 }
 
 /// One sale being decided: what it will book, and copies of the rows it will change.
@@ -289,7 +313,7 @@ impl<'a> Deal<'a> {
     }
 
     /// Steps 4 and 5. A forward is delivered already, so a block, an expiry or a close comes too late for it.
-    fn refused_card(&mut self) -> Option<Outcome> {
+    fn refused_card(&mut self, state: &State) -> Option<Outcome> {
         let request = &self.item.request;
         let Some(wallet) = &self.wallet else { return Some(Outcome::CardUnknown) };
         let Payer::Card(Tap { counter, generation, .. }) = request.payer else {
@@ -314,6 +338,12 @@ impl<'a> Deal<'a> {
         match card.counters.judge(counter, request.is_forward()) {
             CounterVerdict::Used => return Some(Outcome::CounterUsed),
             CounterVerdict::TooOld => return Some(Outcome::CounterTooOld),
+            CounterVerdict::BelowWindow => match state.old_counters.get(&(card.id, counter)) {
+                Some(false) => {}
+                Some(true) => return Some(Outcome::CounterUsed),
+                // Nobody looked it up: booked to nobody rather than twice.
+                None => return Some(Outcome::CounterTooOld),
+            },
             CounterVerdict::Fresh => {}
         }
         card.counters.mark(counter);
@@ -432,11 +462,9 @@ impl<'a> Deal<'a> {
     }
 
     /// Whether the lines cost more than the card signed for. A till signs the greatest price of each line, so this is a
-    /// till that is broken or hostile. A forward was delivered already.
+    /// till that is broken or hostile, and what it forwards is booked to nobody either.
     fn exceeds_amount(&self, lines: &[FundingLine]) -> Result<bool, Problem> {
-        let (Payer::Card(tap), false) = (self.item.request.payer, self.item.request.is_forward()) else {
-            return Ok(false);
-        };
+        let Payer::Card(tap) = self.item.request.payer else { return Ok(false) };
         let mut total = Amount::zero(Unit::Eur);
         for line in lines {
             if let FundingLine::Priced(line) = line {
@@ -517,12 +545,16 @@ impl<'a> Deal<'a> {
                 hold.close();
             }
         }
+        if let (Some(card), Some(counter)) = (self.operation.card, self.operation.counter)
+            && let Some(is_used) = state.old_counters.get_mut(&(card, counter))
+        {
+            *is_used = true;
+        }
         let mut booked = Vec::with_capacity(1);
-        // An attempt that never came must never be booked: its id is taken by a tombstone. An id that is too old
-        // needs none, the window refuses it.
+        // An attempt that never came must never be booked.
         if let Some(attempt) = self.item.request.instead_of()
             && self.operation.outcome.is_sold()
-            && attempt.check_window(self.now).is_ok()
+            && may_take(attempt, self.now)
             && !state.known.contains_key(&attempt)
         {
             let outcome = Outcome::Superseded;
@@ -538,64 +570,4 @@ impl<'a> Deal<'a> {
         }
         booked.into_iter().map(|operation| Booked { operation, book_date: self.book_date }).collect()
     }
-}
-
-/// Takes the id of a sale that has not come, so that a late copy books nothing.
-pub fn tombstone(id: OperationId, cause: &Operation, outcome: Outcome) -> Operation {
-    let mut tombstone = Operation::new(id, cause.owner, OperationKind::Sale, outcome, cause.authority);
-    tombstone.terminal = cause.terminal;
-    tombstone.location = cause.location;
-    tombstone.reference = Some(cause.id);
-    tombstone
-}
-
-/// The transfer that a funding leg books.
-///
-/// # Errors
-/// [`Problem::Broken`] if the leg names an account that cannot be.
-pub fn leg_transfer(wallet: WalletId, unit: Unit, leg: &FundingLeg, kind: LineKind) -> Result<Transfer, Problem> {
-    let organisation = wallet.organisation();
-    let overrun = if kind == LineKind::Included { Kind::IncludedOverrun } else { Kind::CareOverrun };
-    let leg_unit = leg.amount.unit();
-    let debit = match leg.source {
-        Source::Purse(purse) => Account::purse(wallet, purse.unit(unit), purse.kind()),
-        Source::Buffer => Account::own(organisation, leg_unit, Kind::Buffer),
-        Source::Collective => Account::own(organisation, leg_unit, Kind::Collective),
-        Source::Overrun | Source::OverrunCents => Account::own(organisation, leg_unit, overrun),
-        Source::OfflineLoss => Account::own(organisation, leg_unit, Kind::OfflineLoss),
-    };
-    let flow = if leg.source == Source::OfflineLoss { Flow::OfflineLoss } else { Flow::Sale };
-    let credit = Account::own(organisation, leg_unit, kind.sales());
-    let line = u16::try_from(leg.line).map_err(|_| Malformed::TooManyLines)?;
-    Ok(Transfer { line: Some(line), ..Transfer::new(flow, leg.why, debit, credit, leg.amount)? })
-}
-
-/// The line as it is stored.
-///
-/// # Errors
-/// [`Problem`] for a line number that does not fit.
-pub fn written_line(
-    number: usize,
-    asked: &BasketLine,
-    line: &FundingLine,
-    left_out: Option<LeftOut>,
-    vat_basis_points: u16,
-) -> Result<Line, Problem> {
-    let priced = match line {
-        FundingLine::Priced(line) => Some(line),
-        FundingLine::LeftOut(_) => None,
-    };
-    Ok(Line {
-        number: u16::try_from(number).map_err(|_| Malformed::TooManyLines)?,
-        service: asked.service,
-        quantity: asked.quantity,
-        kind: priced.map(|line| line.kind),
-        price: priced.map_or(Amount::zero(Unit::Eur), |line| line.price),
-        units: priced.and_then(|line| line.units),
-        vat_basis_points,
-        planned: priced.is_some_and(|line| line.planned),
-        from_savings: priced.is_some_and(|line| line.from_savings),
-        left_out,
-        hold: asked.hold,
-    })
 }

@@ -28,6 +28,19 @@ use crate::domain::sale::Terminal;
 /// Bytes of a body, at most.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 
+/// Bytes of a body of forwarded sales, at most.
+pub const JOURNAL_BYTES_MAX: usize = 256 * 1024;
+
+/// What a route takes.
+struct Taken {
+    bytes_max: usize,
+    /// Whether a terminal that was revoked may ask it.
+    of_revoked: bool,
+}
+
+const REQUEST: Taken = Taken { bytes_max: BODY_BYTES_MAX, of_revoked: false };
+const JOURNAL: Taken = Taken { bytes_max: JOURNAL_BYTES_MAX, of_revoked: true };
+
 /// A body that takes longer is not sent in good faith, or by a line that will not carry the answer either.
 const BODY_TIMEOUT_AFTER: Duration = Duration::from_secs(10);
 
@@ -46,6 +59,10 @@ pub struct Sent<T> {
     pub body: T,
     idempotency_key: String,
 }
+
+/// What a terminal delivers of its journal: larger, and of one that was revoked too, as what it sold is sold.
+#[derive(Debug)]
+pub struct Delivered<T>(pub Sent<T>);
 
 impl<T> Sent<T> {
     /// The id of the body, which `Idempotency-Key` must repeat.
@@ -70,7 +87,7 @@ impl FromRequest for Asked {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            let terminal = authenticate(&request, &Policy::TERMINAL_WITHOUT_BODY).await?;
+            let terminal = authenticate(&request, &Policy::TERMINAL_WITHOUT_BODY, &REQUEST).await?;
             Ok(Self { terminal })
         })
     }
@@ -82,19 +99,35 @@ impl<T: DeserializeOwned + 'static> FromRequest for Sent<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), web::Payload::from_request(request, payload).into_inner());
-        Box::pin(async move {
-            let terminal = authenticate(&request, &Policy::TERMINAL_WITH_BODY).await?;
-            let payload = payload.map_err(|_| Problem::with(&JSON_MALFORMED, "there is no body"))?;
-            let body = read(payload).await?;
-            content_digest_is_right(&joined(request.headers(), "content-digest")?, &body)?;
-            if !is_json(request.headers()) {
-                return Err(Problem::new(&CONTENT_TYPE_WRONG));
-            }
-            let key = request.headers().get("idempotency-key").and_then(|value| value.to_str().ok());
-            let idempotency_key = key.ok_or_else(|| Problem::new(&ID_MISMATCH))?.trim().to_owned();
-            Ok(Self { terminal, body: parse(&body)?, idempotency_key })
-        })
+        Box::pin(receive(request, payload, &REQUEST))
     }
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for Delivered<T> {
+    type Error = Problem;
+    type Future = Extracted<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), web::Payload::from_request(request, payload).into_inner());
+        Box::pin(async move { receive(request, payload, &JOURNAL).await.map(Self) })
+    }
+}
+
+async fn receive<T: DeserializeOwned>(
+    request: HttpRequest,
+    payload: Result<web::Payload, actix_web::Error>,
+    taken: &'static Taken,
+) -> Result<Sent<T>, Problem> {
+    let terminal = authenticate(&request, &Policy::TERMINAL_WITH_BODY, taken).await?;
+    let payload = payload.map_err(|_| Problem::with(&JSON_MALFORMED, "there is no body"))?;
+    let body = read(payload, taken.bytes_max).await?;
+    content_digest_is_right(&joined(request.headers(), "content-digest")?, &body)?;
+    if !is_json(request.headers()) {
+        return Err(Problem::new(&CONTENT_TYPE_WRONG));
+    }
+    let key = request.headers().get("idempotency-key").and_then(|value| value.to_str().ok());
+    let idempotency_key = key.ok_or_else(|| Problem::new(&ID_MISMATCH))?.trim().to_owned();
+    Ok(Sent { terminal, body: parse(&body)?, idempotency_key })
 }
 
 /// Headers as they came.
@@ -106,14 +139,14 @@ impl Headers for Lines<'_> {
     }
 }
 
-async fn authenticate(request: &HttpRequest, policy: &Policy) -> Result<Terminal, Problem> {
+async fn authenticate(request: &HttpRequest, policy: &Policy, taken: &Taken) -> Result<Terminal, Problem> {
     let service = request.app_data::<Data<Service>>().ok_or_else(|| Problem::new(&super::problem::INTERNAL))?;
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     if !service.is_known_as(host) {
         return Err(Problem::new(&AUTHORITY_UNKNOWN));
     }
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    if announced.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > BODY_BYTES_MAX as u64) {
+    if announced.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > taken.bytes_max as u64) {
         return Err(Problem::new(&BODY_TOO_LARGE));
     }
     let headers = Lines(request.headers());
@@ -136,15 +169,15 @@ async fn authenticate(request: &HttpRequest, policy: &Policy) -> Result<Terminal
     let verified = signature.verify(&key);
     let known = known.ok_or_else(|| Problem::from(super::signature::SignatureError::Wrong))?;
     verified?;
-    if known.is_revoked {
+    if known.is_revoked && !taken.of_revoked {
         return Err(Problem::new(&TERMINAL_REVOKED));
     }
     service.rates.count_terminal(known.terminal.id)?;
     Ok(known.terminal)
 }
 
-pub(super) async fn read(payload: web::Payload) -> Result<Bytes, Problem> {
-    match tokio::time::timeout(BODY_TIMEOUT_AFTER, payload.to_bytes_limited(BODY_BYTES_MAX)).await {
+pub(super) async fn read(payload: web::Payload, bytes_max: usize) -> Result<Bytes, Problem> {
+    match tokio::time::timeout(BODY_TIMEOUT_AFTER, payload.to_bytes_limited(bytes_max)).await {
         Ok(Ok(Ok(body))) => Ok(body),
         Ok(Ok(Err(_))) => Err(Problem::with(&JSON_MALFORMED, "the body broke off")),
         Ok(Err(_)) => Err(Problem::new(&BODY_TOO_LARGE)),

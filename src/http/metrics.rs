@@ -26,7 +26,19 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
         "Time from the request's head to the answer's, by route"
     );
     metrics::describe_counter!("pasje_sales_total", "Sales answered, by outcome; one that is asked again counts again");
+    metrics::describe_counter!("pasje_forwards_total", "Forwarded sales judged, by outcome");
+    metrics::describe_gauge!("pasje_forwards_pending", "Forwarded sales that are stored and wait to be judged");
+    metrics::describe_gauge!("pasje_reviews_open", "Reviews that a human has not ended yet");
     Ok(handle)
+}
+
+/// Forwarded sales that wait, and reviews that are open.
+pub fn count_waiting(pending: i64, open: i64) {
+    // a gauge is a float; below 2^53 it is exact
+    #[allow(clippy::cast_precision_loss)]
+    let float = |count: i64| count as f64;
+    metrics::gauge!("pasje_forwards_pending").set(float(pending));
+    metrics::gauge!("pasje_reviews_open").set(float(open));
 }
 
 /// Counts a request and its time, by the route's pattern: an address with an id in it is not one of its own.

@@ -20,6 +20,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::db::connect::Database;
 use crate::domain::operation::Booked;
 use crate::services::authorise::Authoriser;
+use crate::services::forwards::Forwards;
 use crate::services::key_store::KeyStore;
 use crate::services::terminals::Terminals;
 
@@ -28,6 +29,7 @@ use crate::services::terminals::Terminals;
 pub struct Service {
     pub database: Database,
     pub authoriser: Arc<Authoriser>,
+    pub forwards: Arc<Forwards>,
     pub keys: Arc<dyn KeyStore>,
     pub terminals: Terminals,
     /// Hosts and ports that the service is known by: a request that was made for another is not for us.
@@ -56,6 +58,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(api::sales::ask)
         .service(api::sales::refund)
         .service(api::sales::void)
+        .service(api::forwards::deliver)
         .service(api::catalogue::list_services)
         .service(api::catalogue::list_prices)
         .service(api::hotlist::changes)

@@ -6,7 +6,7 @@ use actix_web::web::Bytes;
 use actix_web::{HttpResponse, get};
 use utoipa::OpenApi;
 
-use super::api::{catalogue, enrolments, heartbeat, hotlist, sales};
+use super::api::{catalogue, enrolments, forwards, heartbeat, hotlist, sales};
 use super::health;
 
 #[derive(OpenApi)]
@@ -24,6 +24,7 @@ use super::health;
         sales::ask,
         sales::refund,
         sales::void,
+        forwards::deliver,
         catalogue::list_services,
         catalogue::list_prices,
         hotlist::changes,
@@ -32,7 +33,9 @@ use super::health;
         enrolments::ask,
         health::live,
         health::ready
-    )
+    ),
+    // a text within a text, which no path names
+    components(schemas(forwards::ForwardedSaleBody))
 )]
 struct Description;
 

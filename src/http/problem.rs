@@ -19,6 +19,7 @@ use crate::services::book::BookError;
 use crate::services::cards::CardError;
 use crate::services::enrolments::EnrolmentError;
 use crate::services::terminals::TerminalError;
+use crate::services::forwards::ForwardError;
 
 /// A sort of problem.
 #[derive(Debug, PartialEq, Eq)]
@@ -80,8 +81,12 @@ sorts! {
         "Make a new id (UUIDv7) for a new request; send the same request again under the same id.";
     ENROLMENT_USED = 409 "enrolment-used" "This key pair was used before"
         "Make a new key pair and hand it in.";
+    JOURNAL_CONFLICT = 409 "journal-conflict" "Another record is stored under this sequence"
+        "Stop selling offline and tell the office: this journal is not the one that was sent before. A human looks at it.";
+    JOURNAL_GAP = 409 "journal-gap" "The record does not follow what is stored"
+        "Nothing was stored. Send the journal from the record after stored_to.";
     BODY_TOO_LARGE = 413 "body-too-large" "The body is too large"
-        "Send at most 64 KiB.";
+        "Send at most 64 KiB, and of forwarded sales 256 KiB.";
     CONTENT_TYPE_WRONG = 415 "content-type-wrong" "The body's type is not taken here"
         "Send Content-Type: application/json.";
     AUTHORITY_UNKNOWN = 421 "authority-unknown" "The request was made for another host"
@@ -94,6 +99,8 @@ sorts! {
         "New ids are at most 35 days old. Make a new id if this is a new request.";
     ID_TOO_NEW = 422 "id-too-new" "The id's time lies ahead"
         "Set the clock by the Date of this answer, and make a new id.";
+    JOURNAL_HASH_WRONG = 422 "journal-hash-wrong" "The hash is not of the record"
+        "Nothing was stored. Hash the previous hash, the sequence and the record's bytes exactly as they are sent.";
     TOO_MANY_REQUESTS = 429 "too-many-requests" "Too many requests"
         "Wait as long as Retry-After says, then send the same again.";
     INTERNAL = 500 "internal" "Something went wrong on our side"
@@ -115,6 +122,7 @@ pub struct Problem {
     detail: Option<String>,
     retry_after_s: Option<u64>,
     request_id: Option<Uuid>,
+    stored_to: Option<i64>,
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -131,12 +139,15 @@ pub struct ProblemBody<'a> {
     /// Of a 5xx: what it is found by in the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<Uuid>,
+    /// Of a gap in a journal: the last record that is stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stored_to: Option<i64>,
 }
 
 impl Problem {
     /// With what there is to say of its sort.
     pub const fn new(sort: &'static Sort) -> Self {
-        Self { sort, detail: None, retry_after_s: None, request_id: None }
+        Self { sort, detail: None, retry_after_s: None, request_id: None, stored_to: None }
     }
 
     /// With what was wrong in this request.
@@ -154,6 +165,11 @@ impl Problem {
         let request_id = Uuid::new_v4();
         tracing::error!(%request_id, slug = sort.slug, %cause, "a request could not be served");
         Self { request_id: Some(request_id), retry_after_s: (sort.status == 503).then_some(1), ..Self::new(sort) }
+    }
+
+    /// What was wrong, in words.
+    pub fn said(&self) -> String {
+        self.detail.clone().unwrap_or_else(|| self.sort.title.to_owned())
     }
 
     /// Its sort.
@@ -193,6 +209,7 @@ impl ResponseError for Problem {
             status: self.sort.status,
             detail: &detail,
             request_id: self.request_id,
+            stored_to: self.stored_to,
         })
     }
 }
@@ -259,6 +276,19 @@ impl From<BookError> for Problem {
             BookError::Problem(problem) => problem.into(),
             BookError::Unavailable(cause) => Self::ours(&UNAVAILABLE, &cause),
             BookError::OutcomeUnknown => Self::ours(&OUTCOME_UNKNOWN, &error),
+        }
+    }
+}
+
+impl From<ForwardError> for Problem {
+    fn from(error: ForwardError) -> Self {
+        match error {
+            ForwardError::HashWrong(_) => Self::with(&JOURNAL_HASH_WRONG, error.to_string()),
+            ForwardError::Conflict(_) => Self::with(&JOURNAL_CONFLICT, error.to_string()),
+            ForwardError::Gap { stored_to, .. } => {
+                Self { stored_to: Some(stored_to), ..Self::with(&JOURNAL_GAP, error.to_string()) }
+            }
+            ForwardError::Book(error) => error.into(),
         }
     }
 }

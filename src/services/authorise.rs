@@ -12,6 +12,8 @@
 //! driver, so all but constraints are treated alike. A COMMIT that fails is never tried again: nobody knows whether it
 //! happened, and the caller asks again by id.
 
+mod forwarded;
+
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -32,10 +34,9 @@ use crate::db::{DbError, buffers, cards, holds, ledger, wallets};
 use crate::domain::account::WalletId;
 use crate::domain::draw::Buffer;
 use crate::domain::funding::{LineKind, Unplanned};
-use crate::domain::operation::{Booked, HoldEntry, Operation, OperationId, OperationKind};
-use crate::domain::refund::all_that_is_left;
+use crate::domain::operation::{Booked, HoldEntry, Operation, OperationId};
 use crate::domain::request::{Problem, sale_hash};
-use crate::domain::sale::{Decided, Known, Payer, SaleItem, SaleRequest, State, decide};
+use crate::domain::sale::{Decided, Payer, SaleItem, SaleRequest, State, decide};
 use crate::domain::tap::Tap;
 
 /// How the authoriser is set up.
@@ -157,19 +158,41 @@ impl Authoriser {
     /// [`AuthoriseError`].
     pub async fn sell(&self, request: SaleRequest) -> Answer {
         let deadline = tokio::time::Instant::now() + self.settings.deadline;
+        wait(self.queue(request, deadline).await?, deadline).await
+    }
+
+    /// Sales in the order in which they were made: those of one wallet are decided in this order. Each answer is what
+    /// [`Self::sell`] would have answered.
+    pub async fn sell_in_order(&self, requests: Vec<SaleRequest>) -> Vec<Answer> {
+        let deadline = tokio::time::Instant::now() + self.settings.deadline;
+        let mut queued = Vec::with_capacity(requests.len());
+        for request in requests {
+            queued.push(self.queue(request, deadline).await);
+        }
+        let mut answers = Vec::with_capacity(queued.len());
+        for queued in queued {
+            answers.push(match queued {
+                Ok(answered) => wait(answered, deadline).await,
+                Err(error) => Err(error),
+            });
+        }
+        answers
+    }
+
+    async fn queue(
+        &self,
+        request: SaleRequest,
+        deadline: tokio::time::Instant,
+    ) -> Result<oneshot::Receiver<Answer>, AuthoriseError> {
         // Nothing is queued yet: a caller that waited in vain may try again.
         let prepared = tokio::time::timeout_at(deadline, self.prepare(request)).await;
         let item = prepared.unwrap_or(Err(AuthoriseError::Unavailable))?;
         let lane = self.lane_of(&item);
         let (answer, answered) = oneshot::channel();
         match lane.try_send(Job { item, answer }) {
-            Ok(()) => {}
-            Err(mpsc::error::TrySendError::Full(_)) => return Err(AuthoriseError::Busy),
-            Err(mpsc::error::TrySendError::Closed(_)) => return Err(AuthoriseError::Unavailable),
-        }
-        match tokio::time::timeout_at(deadline, answered).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) | Err(_) => Err(AuthoriseError::OutcomeUnknown),
+            Ok(()) => Ok(answered),
+            Err(mpsc::error::TrySendError::Full(_)) => Err(AuthoriseError::Busy),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(AuthoriseError::Unavailable),
         }
     }
 
@@ -220,6 +243,13 @@ impl Authoriser {
         let lanes = u64::try_from(self.lanes.len()).unwrap_or(1);
         let place = usize::try_from(hasher.finish() % lanes).unwrap_or(0);
         &self.lanes[place]
+    }
+}
+
+async fn wait(answered: oneshot::Receiver<Answer>, deadline: tokio::time::Instant) -> Answer {
+    match tokio::time::timeout_at(deadline, answered).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) | Err(_) => Err(AuthoriseError::OutcomeUnknown),
     }
 }
 
@@ -437,7 +467,8 @@ async fn lock(conn: &mut AsyncPgConnection, items: &[SaleItem]) -> Result<(ledge
         holds::load(shared, &hold_ids),
     )?;
     let mut state = State { cards, holds, known, book_dates, ..State::default() };
-    state.attempts = attempts(conn, items, &state.known).await?;
+    state.attempts = forwarded::attempts(conn, items, &state.known).await?;
+    state.old_counters = forwarded::old_counters(conn, items, &state.cards).await?;
     for wallet in wallets {
         let book_date = state.book_dates.get(&wallet.id.organisation()).copied();
         let book_date = book_date.ok_or(DbError::Corrupt("wallet.id"))?;
@@ -445,29 +476,6 @@ async fn lock(conn: &mut AsyncPgConnection, items: &[SaleItem]) -> Result<(ledge
     }
     lock_buffer(conn, items, batch.booked_at.date_naive(), &mut state).await?;
     Ok((batch, state))
-}
-
-/// What the attempts that forwards replace have sold and not given back. Their wallets are locked: an attempt of another
-/// client's is no attempt of this forward's, and the domain does not ask for it.
-async fn attempts(
-    conn: &AsyncPgConnection,
-    items: &[SaleItem],
-    known: &HashMap<OperationId, Known>,
-) -> Result<HashMap<OperationId, Vec<(Uuid, u32)>>, DbError> {
-    let mut attempts: HashMap<OperationId, Vec<(Uuid, u32)>> =
-        items.iter().filter_map(|item| item.request.instead_of()).map(|attempt| (attempt, Vec::new())).collect();
-    for (id, sold) in &mut attempts {
-        let is_sold = |known: &&Known| known.kind == OperationKind::Sale && known.outcome.is_sold();
-        let Some(wallet) = known.get(id).filter(is_sold).and_then(|known| known.owner.wallet()) else { continue };
-        let Some(sale) = ledger::load(conn, &[*id]).await?.remove(id) else { continue };
-        let earlier = ledger::referring_to(conn, wallet, *id).await?;
-        for (number, left) in all_that_is_left(&sale.operation, &earlier) {
-            if let Some(line) = sale.operation.lines.iter().find(|line| line.number == number) {
-                sold.push((line.service, left));
-            }
-        }
-    }
-    Ok(attempts)
 }
 
 /// Sales that may draw on the shared buffer run alone: the buffer's row is everybody's, and is locked last.

@@ -3,7 +3,7 @@
 use diesel_async::AsyncPgConnection;
 
 use super::book::{BookError, Booking, Books, owner_of, referred_to, wallet_owner};
-use crate::db::{DbError, buffers};
+use crate::db::{DbError, buffers, forwards};
 use crate::db::{cards, holds, ledger, month_phases, payouts};
 use crate::domain::draw::DrawRequest;
 use crate::domain::exchange::{ExchangeBackRequest, ExchangeRequest};
@@ -131,6 +131,10 @@ impl Booking for VoidRequest {
         books.operation.location = Some(self.terminal.location);
         books.operation.staff = self.staff;
         let Some(sale) = ledger::load(books.conn, &[self.sale]).await?.remove(&self.sale) else {
+            if forwards::is_renamed(books.conn, self.sale).await? {
+                // It was booked, or will be, under an id that the terminal was told.
+                return Err(Problem::Unknown("sale").into());
+            }
             // An id outside the window can never be booked, so there is nothing to prevent.
             self.sale.check_window(books.now).map_err(Problem::from)?;
             books.tombstone = Some(tombstone(self.sale, &books.operation, Outcome::Cancelled));

@@ -101,7 +101,7 @@ pub struct Tap<'a> {
 }
 
 impl Tap<'_> {
-    fn mac(&self) -> String {
+    pub fn mac(&self) -> String {
         let record = |(service, quantity): &(Uuid, u32)| LineRecord {
             service: service.into_bytes(),
             quantity: *quantity,
@@ -117,7 +117,7 @@ impl Tap<'_> {
             terminal_sequence: 12,
             terminal_nonce: *b"eightish",
             kind: TransactionKind::Sale,
-            decision: Decision::Online,
+            decision: if self.mode == "forward" { Decision::ApprovedOffline } else { Decision::Online },
             holder_verification: HolderVerification::None,
             currency: EURO,
             amount_cents: self.amount_cents,

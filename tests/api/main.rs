@@ -5,8 +5,11 @@
 mod authentication;
 mod card;
 mod catalogue;
+mod forwards;
+mod forwards_review;
 mod health;
 mod hotlist;
+mod journal;
 mod malformed;
 mod openapi;
 mod outage;

@@ -182,9 +182,13 @@ impl House {
             self.book(&GrantRequest { id: operation_id(), wallet, month, grant }).await;
         }
         if own_cents > 0 {
-            self.book(&TopUpRequest { id: operation_id(), wallet, cents: own_cents, from: Till::Bank }).await;
+            self.top_up(&client, own_cents).await;
         }
         client
+    }
+
+    pub async fn top_up(&self, client: &Client, cents: i64) {
+        self.book(&TopUpRequest { id: operation_id(), wallet: client.wallet, cents, from: Till::Bank }).await;
     }
 
     async fn book(&self, request: &impl Booking) {

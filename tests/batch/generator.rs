@@ -347,6 +347,8 @@ impl<'a> Generator<'a> {
             1 => last,
             2 => last.saturating_sub(self.below_u32(300)),
             3 => last + 250 + self.below_u32(20),
+            // below what the card remembers
+            4 | 5 if forward => last.saturating_sub(240 + self.below_u32(400)),
             _ if forward && self.dice.chance(60) => last.saturating_sub(self.below_u32(40)),
             _ => last + 1 + self.below_u32(3),
         };
@@ -370,6 +372,11 @@ impl<'a> Generator<'a> {
             }
             14 => Some(self.id_of(self.now - Duration::days(40))),
             15 => self.refer(tried).map(Ask::id).map(operation),
+            // a terminal whose clock is wrong
+            16 => {
+                let days = [10, 60][self.dice.below(2)];
+                Some(self.id_of(self.now + Duration::days(days)))
+            }
             _ => {
                 let entries = &model.entries;
                 let own = |ask: &Ask| tried(ask) && entries.get(&ask.id()).is_some_and(|entry| entry.owner == wallet);

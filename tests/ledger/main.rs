@@ -9,5 +9,6 @@ mod append_only;
 mod bookings;
 mod concurrency;
 mod fixture;
+mod forwards;
 mod matrix;
 mod order;

@@ -59,6 +59,8 @@ const SEED: &str = "
     INSERT INTO card (id, wallet, status, expires_on, replaces) SELECT gen_random_uuid(), wallet, 3, expires_on, id FROM card;
     INSERT INTO card_event (card, organisation, event) SELECT id, 1, 1 FROM card;
     INSERT INTO key_check SELECT 1, sha256('key');
+    INSERT INTO forward (terminal, sequence, previous, hash, sale) SELECT id, 1, sha256(''), sha256(sha256('') || int8send(1) || '{}'), '{}' FROM terminal;
+    INSERT INTO review (organisation, terminal, sequence, why) SELECT 1, terminal, sequence, 4 FROM forward;
     INSERT INTO hold VALUES (gen_random_uuid(), (1::bigint << 48) + (1 << 16) + (1 << 8) + 1, 100, 1, now());
     INSERT INTO month_phase VALUES (1::bigint << 32 | 1, '2026-01-01', 1, gen_random_uuid());
     INSERT INTO payout VALUES ('00000000-0000-4000-8000-000000000002', 1::bigint << 32 | 1, 100, 1, gen_random_uuid());

@@ -5,6 +5,7 @@
 mod command;
 mod history;
 mod planted;
+mod planted_forwards;
 #[allow(dead_code)] // this test program uses a part
 #[path = "../access/program.rs"]
 mod program;
@@ -121,6 +122,8 @@ planted_tests! {
     a_wrong_grant_exchange_or_top_up_is_named: planted::FUNDING,
     a_wrong_counter_of_a_card_is_named: planted::CARDS,
     a_wrong_payout_is_named: planted::PAYOUTS,
+    a_wrong_journal_or_review_is_named: planted_forwards::FORWARDS,
+    a_wrong_settlement_is_named: planted_forwards::SETTLEMENTS,
 }
 
 /// A check without a planted row is a check that nobody has seen to fail.

@@ -2,8 +2,10 @@
 //! that is meant finds it; where one deed breaks two promises, both checks say so.
 
 use super::Planted;
+use super::planted_forwards::{FORWARDS, SETTLEMENTS};
 
-pub const ALL: &[&[Planted]] = &[PROTECTION, HEADERS, TRANSFERS, STATE, SALES, REFUNDS, FUNDING, CARDS, PAYOUTS];
+pub const ALL: &[&[Planted]] =
+    &[PROTECTION, HEADERS, TRANSFERS, STATE, SALES, REFUNDS, FUNDING, CARDS, PAYOUTS, FORWARDS, SETTLEMENTS];
 
 const fn row(sql: &'static str, found_by: &'static [&'static str], names: &'static str) -> Planted {
     Planted { sql, found_by, names }
@@ -480,7 +482,7 @@ pub const SALES: &[Planted] = &[
     ),
     row(
         "UPDATE ledger.transfer SET amount = amount + 1 WHERE id = '{forward}' AND flow = 14",
-        &["lines"],
+        &["lines", "reviews"],
         "line 0 of operation {forward}",
     ),
     row(

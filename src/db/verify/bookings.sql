@@ -14,6 +14,7 @@ WHERE NOT CASE WHEN o.kind = 1 THEN o.outcome IN (1, 2) AND t.flow IN (3, 14)
                WHEN o.kind = 14 THEN t.flow = 13
                WHEN o.kind = 16 THEN t.flow = 10 AND t.credit & 255 = 66
                WHEN o.kind = 17 THEN t.flow = 10 AND t.debit & 255 = 66
+               WHEN o.kind = 20 THEN t.flow = 9 AND t.credit & 255 = 50
                ELSE false
           END
    OR (t.line IS NULL) = (o.kind IN (1, 2, 3, 9))

@@ -156,7 +156,7 @@ pub enum ClientBody {
     Wallet(u32),
 }
 
-fn hexadecimal<'de, D: Deserializer<'de>, const N: usize>(deserializer: D) -> Result<[u8; N], D::Error> {
+pub(super) fn hexadecimal<'de, D: Deserializer<'de>, const N: usize>(deserializer: D) -> Result<[u8; N], D::Error> {
     let text = <std::borrow::Cow<'_, str>>::deserialize(deserializer)?;
     from_hex(&text).ok_or_else(|| serde::de::Error::custom(format!("expected {} hexadecimal digits", N * 2)))
 }
@@ -172,16 +172,26 @@ impl SaleBody {
             ModeBody::Online => SaleMode::Online,
             ModeBody::Whole => SaleMode::Whole,
         };
-        let payer = match self.payer {
-            PayerBody::Card(tap) => Payer::Card(tap.into_tap()?),
-            PayerBody::Wallet(number) => Payer::ByName { wallet: wallet(terminal.organisation, number)? },
-        };
-        let lines = self.lines.into_iter().map(LineBody::into_line).collect::<Result<_, _>>()?;
-        let basket = Basket::new(lines)?;
+        let payer = self.payer.into_payer(&terminal)?;
+        let basket = basket(self.lines)?;
         let request = SaleRequest { id, terminal, payer, mode, staff: self.staff, price_list: self.price_list, basket };
         request.check()?;
         Ok(request)
     }
+}
+
+impl PayerBody {
+    pub(super) fn into_payer(self, terminal: &Terminal) -> Result<Payer, Problem> {
+        Ok(match self {
+            PayerBody::Card(tap) => Payer::Card(tap.into_tap()?),
+            PayerBody::Wallet(number) => Payer::ByName { wallet: wallet(terminal.organisation, number)? },
+        })
+    }
+}
+
+pub(super) fn basket(lines: Vec<LineBody>) -> Result<Basket, Problem> {
+    let lines = lines.into_iter().map(LineBody::into_line).collect::<Result<_, _>>()?;
+    Ok(Basket::new(lines)?)
 }
 
 impl TapBody {

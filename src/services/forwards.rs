@@ -1,0 +1,233 @@
+//! Sales that terminals made offline and send later: stored first, all of a request or nothing, and judged afterwards.
+//!
+//! A record that is stored is delivered: the terminal may forget it. Whatever it says, and whatever its clock said, it is
+//! judged ([`judging`](self)): booked, or put to review with its bytes. Its id is chosen when it is stored, before
+//! anything is booked under it, so that it is booked once however often judging is broken off.
+
+mod judging;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use diesel_async::AsyncPgConnection;
+use tokio::sync::Semaphore;
+
+use super::authorise::Authoriser;
+use super::book::{BookError, begin, commit, rollback};
+use crate::db::connect::Database;
+use crate::db::forwards::{self, NewForward, Standing};
+use crate::db::reviews::{self, NewReview};
+use crate::db::{DbError, ledger};
+use crate::domain::forward::{Misfit, Record, continuation};
+use crate::domain::operation::{Booked, OperationId, Outcome};
+use crate::domain::review::ReviewWhy;
+use crate::domain::sale::{SaleRequest, Terminal};
+
+/// Reads a record's sale; the terminal comes with where it stands now, the sale with where it stood then. What cannot be
+/// read is told in words, for a human.
+pub type ReadSale = fn(&[u8], &Terminal) -> Result<SaleRequest, String>;
+
+/// How much of forwarding runs at once: sales whose clients wait go before those that were delivered already.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct Settings {
+    /// Groups that are judged at once; each is of one terminal.
+    pub groups_at_once: usize,
+    /// Records of a group.
+    pub group_max: i64,
+    /// How long a terminal waits for what its records are judged to; then it hears that they are stored.
+    pub wait: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { groups_at_once: 2, group_max: 4, wait: Duration::from_secs(5) }
+    }
+}
+
+/// Why nothing of a request was stored.
+#[derive(Debug, thiserror::Error)]
+pub enum ForwardError {
+    /// A hash is not of its record.
+    #[error("the hash of record {0} is not of its bytes")]
+    HashWrong(i64),
+    /// Records are missing before it.
+    #[error("record {sequence} does not follow record {stored_to}, the last that is stored")]
+    #[allow(missing_docs)]
+    Gap { sequence: i64, stored_to: i64 },
+    /// Another record is stored there; a human looks at it.
+    #[error("another record is stored under sequence {0}")]
+    Conflict(i64),
+    /// The database could not do it.
+    #[error(transparent)]
+    Book(#[from] BookError),
+}
+
+impl From<DbError> for ForwardError {
+    fn from(error: DbError) -> ForwardError {
+        ForwardError::Book(error.into())
+    }
+}
+
+/// How far a record is.
+#[derive(Debug)]
+pub enum State {
+    /// Stored; nobody could judge it yet.
+    Pending,
+    /// Judged, and for a human to look at as it was not booked; with what the ledger has of it.
+    Review(Option<Booked>),
+    /// Judged.
+    Judged(Booked),
+}
+
+/// Takes forwarded records.
+pub struct Forwards {
+    database: Database,
+    authoriser: Arc<Authoriser>,
+    read: ReadSale,
+    settings: Settings,
+    groups: Semaphore,
+}
+
+impl Forwards {
+    /// On a database, judging with an authoriser.
+    pub fn new(database: Database, authoriser: Arc<Authoriser>, read: ReadSale, settings: Settings) -> Forwards {
+        let groups = Semaphore::new(settings.groups_at_once.max(1));
+        Forwards { database, authoriser, read, settings, groups }
+    }
+
+    /// Stores records of a terminal's journal, all or none; answers the last sequence that is stored then. In a task of its
+    /// own: a terminal that hangs up cancels nothing.
+    ///
+    /// # Errors
+    /// [`ForwardError`].
+    pub async fn store(&self, terminal: &Terminal, records: Vec<Record>) -> Result<i64, ForwardError> {
+        if let Some(torn) = records.iter().find(|record| !record.is_whole()) {
+            return Err(ForwardError::HashWrong(torn.sequence));
+        }
+        let (database, terminal, read) = (self.database.clone(), *terminal, self.read);
+        let storing = database.runtime().clone().spawn(async move {
+            let mut conn = database.connection().await.map_err(BookError::from)?;
+            store_once(&mut conn, &terminal, &records, read).await
+        });
+        storing.await.unwrap_or(Err(ForwardError::Book(BookError::OutcomeUnknown)))
+    }
+
+    /// How far these records are, by sequence.
+    ///
+    /// # Errors
+    /// [`BookError::Unavailable`].
+    pub async fn states(&self, terminal: &Terminal, sequences: &[i64]) -> Result<HashMap<i64, State>, BookError> {
+        let conn = self.database.connection().await?;
+        let standings = forwards::standings(&conn, terminal.id, sequences.to_vec()).await?;
+        let booked = |standing: &Standing| standing.operation.filter(|_| standing.outcome.is_some());
+        let ids: Vec<OperationId> = standings.values().filter_map(booked).collect();
+        let sales = ledger::load(&conn, &ids).await?;
+        Ok(standings
+            .into_iter()
+            .map(|(sequence, standing)| {
+                let sale = booked(&standing).and_then(|id| sales.get(&id).cloned());
+                (sequence, State::of(&standing, sale))
+            })
+            .collect())
+    }
+}
+
+impl State {
+    fn of(standing: &Standing, sale: Option<Booked>) -> State {
+        if !standing.is_judged {
+            return State::Pending;
+        }
+        let is_ended = |sale: &Booked| {
+            let outcome = sale.operation.outcome;
+            outcome.is_done() || matches!(outcome, Outcome::Cancelled | Outcome::Superseded)
+        };
+        match sale {
+            Some(sale) if is_ended(&sale) => State::Judged(sale),
+            sale => State::Review(sale),
+        }
+    }
+}
+
+async fn store_once(
+    conn: &mut AsyncPgConnection,
+    terminal: &Terminal,
+    records: &[Record],
+    read: ReadSale,
+) -> Result<i64, ForwardError> {
+    begin(conn).await?;
+    let stored = store_in_transaction(conn, terminal, records, read).await;
+    match stored {
+        // A conflict is remembered.
+        Ok(_) | Err(ForwardError::Conflict(_)) => {
+            commit(conn).await.map_err(|_| BookError::OutcomeUnknown)?;
+        }
+        // The connection may be gone with its transaction; the pool checks before it hands it out again.
+        Err(_) => drop(rollback(conn).await),
+    }
+    stored
+}
+
+async fn store_in_transaction(
+    conn: &mut AsyncPgConnection,
+    terminal: &Terminal,
+    records: &[Record],
+    read: ReadSale,
+) -> Result<i64, ForwardError> {
+    let now = forwards::lock_journal(conn, terminal.id).await?;
+    let last = forwards::last(conn, terminal.id).await?;
+    let stored_to = last.map_or(0, |(sequence, _)| sequence);
+    let sequences = records.iter().map(|record| record.sequence).collect();
+    let known = forwards::hashes(conn, terminal.id, sequences).await?;
+    match continuation(last, known, records) {
+        Ok(new) if new.is_empty() => Ok(stored_to),
+        Ok(new) => {
+            let new = with_ids(conn, terminal, &new, read, now).await?;
+            forwards::insert(conn, terminal.id, &new).await?;
+            Ok(new.last().map_or(stored_to, |new| new.record.sequence))
+        }
+        Err(Misfit::Gap { sequence }) => Err(ForwardError::Gap { sequence, stored_to }),
+        Err(Misfit::Conflict { sequence }) => {
+            let record = records.iter().rfind(|record| record.sequence == sequence).map(|record| record.sale.clone());
+            let why = ReviewWhy::JournalConflict;
+            let review = NewReview { sequence, why, operation: None, loss: None, record };
+            reviews::open(conn, terminal.organisation, terminal.id, &[review]).await?;
+            Err(ForwardError::Conflict(sequence))
+        }
+    }
+}
+
+/// The ids that records will be booked under: their own, or where the window refuses that (the terminal's clock was wrong,
+/// or it was away for too long) one of ours. One that is taken already stays: a void may have come before its sale.
+async fn with_ids<'r>(
+    conn: &AsyncPgConnection,
+    terminal: &Terminal,
+    records: &[&'r Record],
+    read: ReadSale,
+    now: DateTime<Utc>,
+) -> Result<Vec<NewForward<'r>>, ForwardError> {
+    let sent: Vec<Option<OperationId>> =
+        records.iter().map(|record| read(&record.sale, terminal).ok().map(|sale| sale.id)).collect();
+    let outside: Vec<OperationId> = sent.iter().flatten().copied().filter(|id| id.check_window(now).is_err()).collect();
+    let taken = ledger::known(conn, &outside).await?;
+    let mut new = Vec::with_capacity(records.len());
+    for (record, sent) in records.iter().zip(sent) {
+        let is_usable = |id: &OperationId| id.check_window(now).is_ok() || taken.contains_key(id);
+        let (operation, sent_as) = match sent {
+            Some(id) if !is_usable(&id) => (Some(id_of_ours(now)?), Some(id)),
+            sent => (sent, None),
+        };
+        new.push(NewForward { record, operation, sent_as });
+    }
+    Ok(new)
+}
+
+/// An id with the server's time.
+fn id_of_ours(now: DateTime<Utc>) -> Result<OperationId, BookError> {
+    let mut random = [0; 10];
+    getrandom::fill(&mut random).map_err(|error| DbError::Unreachable(format!("no randomness: {error}")))?;
+    let id = uuid::Builder::from_unix_timestamp_millis(now.timestamp_millis().unsigned_abs(), &random).into_uuid();
+    Ok(OperationId::new(id).map_err(crate::domain::request::Problem::from)?)
+}
