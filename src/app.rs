@@ -8,6 +8,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::middleware::{self, from_fn};
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpResponse, HttpServer};
+use chrono::Utc;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::db::connect::Database;
@@ -16,6 +17,7 @@ use crate::http::{self, Service};
 use crate::services::authorise::{Authoriser, Settings};
 use crate::services::card_proof::CardMac;
 use crate::services::card_scripts::CardScripts;
+use crate::services::certificates::{self, CertificateError, CertificatePlaces, Certificates};
 use crate::services::forwards::{self, Forwards};
 use crate::services::key_store::{KeyStore as _, Keys};
 use crate::services::terminals::Terminals;
@@ -25,6 +27,8 @@ use crate::services::terminals::Terminals;
 #[allow(missing_docs)]
 pub struct Listen {
     pub address: SocketAddr,
+    /// Where it listens with TLS, and where the certificate comes from.
+    pub tls: Option<(SocketAddr, CertificatePlaces)>,
     /// Where metrics are read: an address of its own.
     pub metrics: SocketAddr,
     /// Hosts and ports it is known by, beside the address itself.
@@ -46,6 +50,9 @@ pub enum AppError {
     /// The server failed.
     #[error("the server failed")]
     Server(#[from] std::io::Error),
+    /// No certificate to show.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// Metrics cannot be kept.
     #[error("metrics cannot be kept")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
@@ -62,6 +69,8 @@ const SHUTDOWN_TIMEOUT_S: u64 = 30;
 /// Connections of one worker: far above a house's terminals, far below what memory holds.
 const CONNECTIONS_MAX: usize = 4096;
 
+/// How often it is seen whether the certificate is still good for long.
+const RENEW_EVERY: Duration = Duration::from_secs(3600);
 /// What a crash or an outage left is judged this soon.
 const JUDGE_EVERY: Duration = Duration::from_secs(2);
 
@@ -69,6 +78,8 @@ const JUDGE_EVERY: Duration = Duration::from_secs(2);
 pub struct Running {
     /// Where it listens, with the port that was given where 0 was asked for.
     pub address: SocketAddr,
+    /// Where it listens with TLS.
+    pub tls: Option<SocketAddr>,
     /// Where metrics are read.
     pub metrics: SocketAddr,
     api: (ServerHandle, tokio::task::JoinHandle<std::io::Result<()>>),
@@ -76,6 +87,7 @@ pub struct Running {
     upkeep: tokio::task::JoinHandle<()>,
     /// What is read again each second.
     kept: Vec<tokio::task::JoinHandle<()>>,
+    renewing: Option<tokio::task::JoinHandle<()>>,
     judging: tokio::task::JoinHandle<()>,
     authoriser: Arc<Authoriser>,
 }
@@ -93,6 +105,8 @@ pub fn start(database: Database, keys: Arc<Keys>, listen: &Listen) -> Result<Run
     let kept = vec![tokio::spawn(scripts.clone().keep()), tokio::spawn(keep_keys(database.clone(), keys.clone()))];
     let (socket, address) = bind(listen.address, "--listen")?;
     let (metrics_socket, metrics) = bind(listen.metrics, "--metrics")?;
+    let tls = listen.tls.as_ref().map(|(address, places)| Tls::open(*address, places, listen)).transpose()?;
+    let tls_address = tls.as_ref().map(|tls| tls.address);
     let forwards = Forwards::new(
         database.clone(),
         authoriser.clone(),
@@ -108,7 +122,8 @@ pub fn start(database: Database, keys: Arc<Keys>, listen: &Listen) -> Result<Run
         forwards,
         keys,
         scripts,
-        authorities: authorities(listen, address),
+        authorities: authorities(listen, &[Some(address), tls_address].into_iter().flatten().collect::<Vec<_>>()),
+        ca: tls.as_ref().map(|tls| tls.certificates.ca().to_owned()),
         rates: RateLimits::new(listen.rates),
         readiness: http::health::Readiness::default(),
     });
@@ -127,8 +142,15 @@ pub fn start(database: Database, keys: Arc<Keys>, listen: &Listen) -> Result<Run
         .max_connections(CONNECTIONS_MAX)
         .shutdown_timeout(SHUTDOWN_TIMEOUT_S)
         .disable_signals()
-        .listen(socket)?
-        .run();
+        .listen(socket)?;
+    let (api, renewing) = match tls {
+        Some(tls) => {
+            let api = api.listen_rustls_0_23(tls.socket, tls.certificates.settings()?)?;
+            (api, Some(tokio::spawn(keep_renewing(tls.certificates))))
+        }
+        None => (api, None),
+    };
+    let api = api.run();
     let page = move || {
         let recorder = recorder.clone();
         let render = move || {
@@ -140,11 +162,13 @@ pub fn start(database: Database, keys: Arc<Keys>, listen: &Listen) -> Result<Run
     let metrics_server = HttpServer::new(page).workers(1).disable_signals().listen(metrics_socket)?.run();
     Ok(Running {
         address,
+        tls: tls_address,
         metrics,
         api: (api.handle(), tokio::spawn(api)),
         metrics_server: (metrics_server.handle(), tokio::spawn(metrics_server)),
         upkeep,
         kept,
+        renewing,
         judging,
         authoriser,
     })
@@ -158,6 +182,9 @@ impl Running {
     pub async fn stop(self) -> Result<(), AppError> {
         self.upkeep.abort();
         self.kept.iter().for_each(tokio::task::JoinHandle::abort);
+        if let Some(renewing) = &self.renewing {
+            renewing.abort();
+        }
         // Broken off anywhere, it is taken up by who comes next.
         self.judging.abort();
         self.api.0.stop(true).await;
@@ -185,11 +212,17 @@ fn bind(address: SocketAddr, option: &'static str) -> Result<(std::net::TcpListe
     bound.map_err(|source| AppError::Address { address, option, source })
 }
 
-fn authorities(listen: &Listen, address: SocketAddr) -> Vec<String> {
+/// The hosts and ports that the service goes by. On the default port of HTTPS a request's host has none.
+fn authorities(listen: &Listen, addresses: &[SocketAddr]) -> Vec<String> {
     let mut authorities = listen.authorities.clone();
-    authorities.push(address.to_string());
-    if address.ip().is_loopback() {
-        authorities.push(format!("localhost:{}", address.port()));
+    for address in addresses {
+        let mut hosts = vec![address.to_string()];
+        if address.ip().is_loopback() {
+            hosts.push(format!("localhost:{}", address.port()));
+        }
+        let without_port: Vec<String> =
+            hosts.iter().filter_map(|host| host.strip_suffix(":443").map(str::to_owned)).collect();
+        authorities.extend(hosts.into_iter().chain(without_port));
     }
     authorities
 }
@@ -205,6 +238,39 @@ async fn keep_keys(database: Database, keys: Arc<Keys>) {
             Err(error) => tracing::error!(%error, "the keys could not be read again; trying again"),
         }
         tokio::time::sleep(KEYS_EVERY).await;
+    }
+}
+
+/// The listener with TLS.
+struct Tls {
+    socket: std::net::TcpListener,
+    address: SocketAddr,
+    certificates: Certificates,
+}
+
+impl Tls {
+    fn open(address: SocketAddr, places: &CertificatePlaces, listen: &Listen) -> Result<Self, AppError> {
+        let (socket, address) = bind(address, "--listen-tls")?;
+        if address.ip().is_unspecified() && listen.authorities.is_empty() {
+            tracing::warn!(
+                "PASJE_AUTHORITIES is not set: the certificate is good for localhost alone, and terminals elsewhere refuse it"
+            );
+        }
+        let names = certificates::names(&listen.authorities, address);
+        let certificates = Certificates::open(places.clone(), names, Utc::now())?;
+        Ok(Self { socket, address, certificates })
+    }
+}
+
+/// Each hour, a month ahead of need: a failed hour is made good by the next.
+async fn keep_renewing(certificates: Certificates) {
+    loop {
+        tokio::time::sleep(RENEW_EVERY).await;
+        match certificates.renew(Utc::now()) {
+            Ok(false) => {}
+            Ok(true) => tracing::info!("the service shows a new certificate from now on"),
+            Err(error) => tracing::error!(%error, "the certificate could not be renewed; trying again in an hour"),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use pasje::app::Listen;
 use pasje::db::url::{DatabaseUrl, UrlError};
 use pasje::http::rate_limit::Rates;
 use pasje::services::authorise::Settings;
+use pasje::services::certificates::CertificatePlaces;
 use pasje::services::key_store::{KeyPlaces, SealPlace};
 use zeroize::Zeroizing;
 
@@ -27,6 +28,9 @@ pub(crate) struct ListenOptions {
     /// Where terminals ask
     #[arg(long, env = "PASJE_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
     pub(crate) listen: SocketAddr,
+    /// Where terminals ask over TLS; unset: nowhere
+    #[arg(long, env = "PASJE_LISTEN_TLS", value_name = "ADDRESS:PORT")]
+    pub(crate) listen_tls: Option<SocketAddr>,
     /// Where metrics are read, for whoever watches the service
     #[arg(long, env = "PASJE_METRICS", default_value = "127.0.0.1:9464", value_name = "ADDRESS:PORT")]
     pub(crate) metrics: SocketAddr,
@@ -46,11 +50,14 @@ pub(crate) struct ListenOptions {
 }
 
 impl ListenOptions {
-    pub(crate) fn listen(&self) -> Listen {
+    /// With TLS: `PASJE_TLS_CERTIFICATE`, `PASJE_TLS_KEY` and `PASJE_TLS_CA`, or a CA of its own in the data folder.
+    pub(crate) fn listen(&self, options: &Options) -> Result<Listen, ConfigError> {
+        let tls = self.listen_tls.map(|address| Ok((address, certificate_places(options)?))).transpose()?;
         let filled =
             self.authorities.iter().map(|authority| authority.trim()).filter(|authority| !authority.is_empty());
-        Listen {
+        Ok(Listen {
             address: self.listen,
+            tls,
             metrics: self.metrics,
             lanes: self.lanes.clamp(1, 64),
             authorities: filled.map(str::to_owned).collect(),
@@ -58,7 +65,7 @@ impl ListenOptions {
                 per_address: NonZeroU32::new(self.address_rate),
                 per_terminal: NonZeroU32::new(self.terminal_rate),
             },
-        }
+        })
     }
 }
 
@@ -90,6 +97,15 @@ pub(crate) fn key_places(options: &Options) -> Result<KeyPlaces, ConfigError> {
 const SEAL: &str = "PASJE_KEYS_SEAL";
 const PASSPHRASE: &str = "PASJE_KEYS_PASSPHRASE";
 
+fn certificate_places(options: &Options) -> Result<CertificatePlaces, ConfigError> {
+    let path = |variable| text(variable).map(|found| found.map(PathBuf::from));
+    match (path("PASJE_TLS_CERTIFICATE")?, path("PASJE_TLS_KEY")?, path("PASJE_TLS_CA")?) {
+        (Some(certificate), Some(key), Some(ca)) => Ok(CertificatePlaces::Given { certificate, key, ca }),
+        (None, None, None) => Ok(CertificatePlaces::Own { folder: options.data.join("tls") }),
+        _ => Err(ConfigError::CertificateInPart),
+    }
+}
+
 /// A variable of the environment is wrong or missing.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
@@ -110,6 +126,12 @@ pub(crate) enum ConfigError {
          credentials pasje-keys-seal and pasje-keys-passphrase): give the one that it was sealed with"
     )]
     TwoSeals,
+    /// Only a part is known.
+    #[error(
+        "PASJE_TLS_CERTIFICATE, PASJE_TLS_KEY and PASJE_TLS_CA belong together: set all three (the certificate's chain, its \
+         key, and the CA that terminals are to believe), or none for a CA of the service's own"
+    )]
+    CertificateInPart,
     /// Only half is known.
     #[error(
         "DATABASE_OWNER_URL is set and DATABASE_URL is not: set both (the login that migrates and the login of the \

@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 mod afterwards;
 mod card;
+mod enrol;
 mod fleet;
 mod reader;
 mod sold;
@@ -54,6 +55,10 @@ enum Command {
     Catalogue(sold::CatalogueArguments),
     /// Shows which cards are blocked.
     Hotlist(sold::HotlistArguments),
+    /// Enrols a new terminal: shows a code until an administrator accepts it.
+    Enrol(enrol::EnrolArguments),
+    /// Says once that the terminal is there, and does what it hears.
+    Heartbeat(enrol::HeartbeatArguments),
     /// Puts a virtual card into vpcd's reader.
     Card(card::CardArguments),
     /// Runs many terminals and cards at once, and measures.
@@ -159,9 +164,7 @@ impl TerminalArguments {
         let mut file = TerminalOnFile::open(&self.terminal)?;
         let sequence = if taps == 0 { file.document.sequence } else { file.take_sequence(taps)? };
         let document = &file.document;
-        let service = self.service.as_deref().unwrap_or(&document.service);
-        let timeout = Duration::from_millis(self.timeout_ms);
-        let client = Client::new(service, document.terminal, document.key.0.expose(), timeout)?;
+        let client = Client::of(&file, self.service.as_deref(), Duration::from_millis(self.timeout_ms))?;
         let terminal = Terminal::new(document.terminal, document.location, sequence, client);
         Ok(Opened { terminal, screen: self.screen(), give_up: self.give_up(), file, answers })
     }
@@ -245,6 +248,8 @@ pub fn main() -> ExitCode {
             Command::Ask(arguments) => afterwards::ask(arguments).await,
             Command::Catalogue(arguments) => sold::catalogue(arguments).await,
             Command::Hotlist(arguments) => sold::hotlist(arguments).await,
+            Command::Enrol(arguments) => enrol::run(arguments).await,
+            Command::Heartbeat(arguments) => enrol::heartbeat(arguments).await,
             Command::Card(arguments) => card::run(&arguments),
             Command::Fleet(arguments) => fleet::run(arguments).await,
         }

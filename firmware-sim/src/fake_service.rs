@@ -1,7 +1,7 @@
 //! A stand-in for the service in this crate's own tests: it checks what cards signed and answers as the contract says.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use card_protocol::keys::{ResponseKey, TransactionKey};
@@ -18,13 +18,44 @@ use uuid::Uuid;
 use crate::hex;
 
 /// The keys of `files::tests::card_json`.
-const CARD_KEY: [u8; 32] = [0x0b; 32];
+pub(crate) const CARD_KEY: [u8; 32] = [0x0b; 32];
+
+/// A record as it was stored.
+#[derive(Clone, Debug)]
+pub(crate) struct StoredRecord {
+    pub(crate) hash: String,
+    /// The sale's id, if it can be read.
+    pub(crate) id: Option<Uuid>,
+    /// What was booked of it, in cents; none: nothing.
+    pub(crate) booked: Option<u64>,
+    pub(crate) reason: &'static str,
+}
 
 /// What it knows and did.
 #[derive(Debug, Default)]
 pub(crate) struct Book {
     pub(crate) answers: Mutex<HashMap<Uuid, Vec<u8>>>,
     counters: Mutex<HashMap<Uuid, u64>>,
+    /// Every counter that was used.
+    pub(crate) used: Mutex<HashSet<(Uuid, u64)>>,
+    /// What was forwarded, by journal sequence.
+    pub(crate) journal: Mutex<BTreeMap<u64, StoredRecord>>,
+    /// Ids that book nothing any more: superseded or cancelled.
+    pub(crate) closed: Mutex<HashSet<Uuid>>,
+    /// Blocked cards; the version is their number.
+    pub(crate) blocked: Mutex<Vec<Uuid>>,
+    /// Where the terminal stands, in bytes of its id; 0: where its file says.
+    pub(crate) moved_to: AtomicU32,
+    /// The terminal was withdrawn.
+    pub(crate) is_revoked: AtomicBool,
+    /// How much its clock is ahead of the terminal's.
+    pub(crate) clock_ahead_ms: AtomicI64,
+    /// By its clock; 0: it has none.
+    pub(crate) time_ms: AtomicU64,
+    /// A script for whoever is answered next, in digits.
+    pub(crate) script: Mutex<Option<String>>,
+    /// Answers every forward with this status.
+    pub(crate) refuses_forwards: AtomicU32,
     /// The version of its prices.
     pub(crate) price_list: AtomicU32,
     /// Every so many sales are booked, and the connection closed without an answer; 0: none.
@@ -47,11 +78,11 @@ pub(crate) async fn start(book: Arc<Book>) -> String {
     url
 }
 
-struct Request {
-    method: String,
-    path: String,
-    head: String,
-    body: Vec<u8>,
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 async fn serve(mut stream: TcpStream, book: Arc<Book>) {
@@ -90,7 +121,7 @@ async fn read(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Option<Request> {
 
 impl Book {
     /// Status, version and body; none: the connection is closed.
-    fn answer(&self, request: &Request) -> Option<(u16, Option<u32>, Vec<u8>)> {
+    pub(crate) fn answer(&self, request: &Request) -> Option<(u16, Option<u32>, Vec<u8>)> {
         let version = self.price_list.load(Ordering::Relaxed);
         let known = |etag: u32| request.head.contains(&format!("if-none-match: \"{etag}\""));
         let services = [1, 2, 3].map(|tag| json!({"id": Uuid::from_bytes([tag; 16]), "name": format!("Dienst {tag}")}));
@@ -105,7 +136,7 @@ impl Book {
             ("GET", "/api/v1/price-list") if known(version) => Some((304, Some(version), Vec::new())),
             ("GET", "/api/v1/price-list") => {
                 let price = |tag: u8| {
-                    json!({"service": Uuid::from_bytes([tag; 16]), "buyer": "mpt", "kind": "extra",
+                    json!({"service": Uuid::from_bytes([tag; 16]), "buyer": "mpt", "kind": if tag == 2 { "included" } else { "extra" },
                            "price_cents": u32::from(tag) * 100, "vat_basis_points": 900})
                 };
                 let prices = [1, 2, 3].map(price);
@@ -135,7 +166,19 @@ impl Book {
         if let Some(known) = self.answers.lock().unwrap().get(&id) {
             return known.clone();
         }
-        let answer = self.decide(id, &sale);
+        let is_closed = self.closed.lock().unwrap().contains(&id);
+        let by_name = sale["payer"]["wallet"].is_u64();
+        let answer = if is_closed {
+            json!({"id": id, "operation": "sale", "outcome": "declined", "reason": "cancelled"})
+                .to_string()
+                .into_bytes()
+        } else if by_name {
+            let declined =
+                |reason: &str| json!({"id": id, "operation": "sale", "outcome": "declined", "reason": reason});
+            self.price(id, &sale, declined).to_string().into_bytes()
+        } else {
+            self.decide(id, &sale)
+        };
         self.answers.lock().unwrap().insert(id, answer.clone());
         answer
     }
@@ -151,7 +194,7 @@ impl Book {
                 &CardAnswer::sign(&key, card.as_bytes(), generation, counter, *id.as_bytes(), outcome, cents).encode(),
             )
         };
-        if !is_signed(sale) {
+        if !is_signed(sale, Decision::Online) {
             return declined("card_mac_wrong").to_string().into_bytes();
         }
         let mut answer = {
@@ -159,6 +202,7 @@ impl Book {
             let last = counters.entry(card).or_default();
             let is_used = counter <= *last;
             *last = counter.max(*last);
+            self.used.lock().unwrap().insert((card, counter));
             if is_used { declined("counter_used") } else { self.price(id, sale, declined) }
         };
         let cents = answer["approved_cents"].as_u64().unwrap_or(0);
@@ -186,12 +230,12 @@ impl Book {
     }
 }
 
-fn uuid_of(value: &Value) -> Uuid {
+pub(crate) fn uuid_of(value: &Value) -> Uuid {
     Uuid::parse_str(value.as_str().unwrap()).unwrap()
 }
 
 /// Puts together what the card must have signed from what was sent, as the service does.
-fn is_signed(sale: &Value) -> bool {
+pub(crate) fn is_signed(sale: &Value, decision: Decision) -> bool {
     let tap = &sale["payer"]["card"];
     let number = |name: &str| tap[name].as_u64().unwrap();
     let lines = sale["lines"].as_array().unwrap().iter().map(|line| LineRecord {
@@ -211,15 +255,18 @@ fn is_signed(sale: &Value) -> bool {
         terminal_sequence: number("terminal_sequence"),
         terminal_nonce: hex::decode(tap["terminal_nonce"].as_str().unwrap()).unwrap(),
         kind: TransactionKind::Sale,
-        decision: Decision::Online,
-        holder_verification: HolderVerification::None,
+        decision,
+        holder_verification: match tap["holder_verification"].as_str() {
+            Some("pin") => HolderVerification::Pin,
+            _ => HolderVerification::None,
+        },
         currency: EURO,
         amount_cents: number("amount_cents"),
         time_ms: number("time_ms"),
         basket_digest: basket_digest(price_list, &lines).unwrap(),
-        offline_total_cents: 0,
-        offline_count: 0,
-        script_number: 0,
+        offline_total_cents: u32::try_from(number("offline_total_cents")).unwrap(),
+        offline_count: u8::try_from(number("offline_count")).unwrap(),
+        script_number: u32::try_from(number("script_number")).unwrap(),
     };
     let mac = hex::decode(tap["mac"].as_str().unwrap()).unwrap();
     let key = TransactionKey::new(Secret::new(CARD_KEY));

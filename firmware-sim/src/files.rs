@@ -13,6 +13,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
+use crate::seal::SealError;
+
 mod card_file;
 mod fleet_folder;
 mod terminal_file;
@@ -20,7 +22,7 @@ mod vend_file;
 
 pub use card_file::{BlankMemory, CardFile, CardOnFile, FileMemory, KeySet};
 pub use fleet_folder::{FleetFolder, RESERVE};
-pub use terminal_file::{TerminalFile, TerminalOnFile};
+pub use terminal_file::{TERMINAL_FILE, TerminalFile, TerminalOnFile};
 pub use vend_file::{Stage, Vend, VendFile};
 
 /// The only version of these files.
@@ -39,10 +41,12 @@ pub enum FileError {
     Content { path: PathBuf, what: String },
     #[error("{} is in use by another program; a counter is used once, so wait until that one ends", path.display())]
     InUse { path: PathBuf },
+    #[error(transparent)]
+    Seal(#[from] SealError),
 }
 
 impl FileError {
-    fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { path: path.to_owned(), source }
     }
 
@@ -164,6 +168,11 @@ fn to_text<T: Serialize>(value: &T) -> io::Result<Zeroizing<Vec<u8>>> {
     serde_json::to_writer(&mut *text, value)?;
     text.push(b'\n');
     Ok(text)
+}
+
+/// Replaces a file that nobody locks: the old or the new one, whole, its owner's alone.
+pub(crate) fn replace_whole(path: &Path, text: &[u8]) -> io::Result<()> {
+    replace(path, text, false).map(drop)
 }
 
 /// Writes beside, syncs and renames. With `keep_lock` the new file is locked before it can be found.

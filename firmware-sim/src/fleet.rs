@@ -14,10 +14,12 @@ use tokio::time::Instant;
 
 use crate::card::CardState;
 use crate::client::{AddressError, Client};
+use crate::clock::Clock;
 use crate::files::{FileError, FleetFolder};
 use crate::give_up::{StopAsking, give_up};
 use crate::price_list::NotFound;
 use crate::random::Seeded;
+use crate::seal::SealError;
 use crate::terminal::{ReadError, Terminal};
 use crate::till_screen::Screen;
 
@@ -42,6 +44,8 @@ pub enum FleetError {
     File(#[from] FileError),
     #[error(transparent)]
     Address(#[from] AddressError),
+    #[error(transparent)]
+    Seal(#[from] SealError),
     #[error(transparent)]
     NotFound(#[from] NotFound),
     #[error("{terminal} cannot read what is sold: {error}")]
@@ -218,7 +222,9 @@ fn tills(folder: &FleetFolder, plan: &Plan, shared: &Shared) -> Result<Vec<Till>
     let mut tills = Vec::with_capacity(plan.terminals);
     for (number, file) in folder.terminals.iter().take(plan.terminals).enumerate() {
         let service = plan.service.as_deref().unwrap_or(&file.service);
-        let client = Client::new(service, file.terminal, file.key.0.expose(), plan.timeout)?;
+        let (key, ca) = (file.open_key(folder.path())?, file.ca.as_deref());
+        let clock = Clock::after(file.clock_confirmed_ms);
+        let client = Client::pinned(service, ca, file.terminal, key.expose(), plan.timeout, clock)?;
         let wide = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         tills.push(Till {
             number,

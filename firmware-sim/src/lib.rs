@@ -6,32 +6,49 @@
 //! - [`reader`]: real cards, in PC/SC readers; [`vpcd`] puts a virtual card into one.
 //! - [`torn_tap`]: has a card sign, also where it is pulled away meanwhile.
 //! - [`terminal`]: catalogue, prices, taps, sales, and asking again until it is known how a sale ended.
-//! - [`client`] and [`signature`]: the signed requests of one terminal, over one connection.
+//! - [`client`] and [`signature`]: the signed requests of one terminal, over one connection ([`tls`], [`clock`]).
+//! - [`enrolment`]: how a terminal gets its key. [`heartbeat`] and [`wipe`]: how it is moved and revoked.
 //! - [`files`]: where keys, counters and sequences are kept.
+//! - [`till`] and [`journal`]: a till that goes on without a connection, and what it sold meanwhile.
 //! - [`till_screen`] and [`phrases`]: what staff and client see.
 //! - [`vending`] and [`machine_screen`]: an unattended machine, and what it shows.
 //! - [`fleet`]: many terminals and cards at once.
 
+pub mod address;
 pub mod answer;
 pub mod card;
 pub mod client;
+pub mod clock;
+pub mod dutch_time;
+pub mod enrolment;
+pub mod enrolment_screen;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod fake_forwards;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod fake_service;
 pub mod files;
 pub mod fleet;
 pub mod give_up;
+pub mod heartbeat;
 pub mod hex;
+pub mod journal;
 pub mod machine_screen;
 pub mod phrases;
 pub mod price_list;
 pub mod random;
 pub mod reader;
 pub mod request;
+pub mod seal;
 pub mod settling;
 pub mod signature;
 pub mod terminal;
+pub mod till;
 pub mod till_screen;
+pub mod tls;
 pub mod torn_tap;
 pub mod vending;
 pub mod vpcd;
+pub mod wipe;
+mod wire;

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::request::SaleLine;
 
 /// A service that is sold.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Service {
     pub id: Uuid,
@@ -20,7 +20,7 @@ pub struct Service {
 }
 
 /// What is sold at a location.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Catalogue {
     pub organisation: String,
@@ -29,7 +29,7 @@ pub struct Catalogue {
 }
 
 /// Where the terminal stands.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Place {
     pub id: Uuid,
@@ -37,7 +37,7 @@ pub struct Place {
 }
 
 /// What one kind of buyer pays for a service.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Price {
     pub service: Uuid,
@@ -54,7 +54,7 @@ pub struct Price {
 }
 
 /// A version of the location's prices.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct PriceList {
     pub version: u32,

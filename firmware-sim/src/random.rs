@@ -44,12 +44,20 @@ impl Random {
         Ok(bytes)
     }
 
-    /// A new UUIDv7 of now.
+    /// A new UUIDv7 of now, by this machine's clock.
     ///
     /// # Errors
     /// [`NoRandomness`].
     pub fn uuid7(&mut self) -> Result<Uuid, NoRandomness> {
-        Ok(uuid::Builder::from_unix_timestamp_millis(now_ms(), &self.bytes()?).into_uuid())
+        self.uuid7_at(now_ms())
+    }
+
+    /// A new UUIDv7 of this time, in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// [`NoRandomness`].
+    pub fn uuid7_at(&mut self, unix_ms: u64) -> Result<Uuid, NoRandomness> {
+        Ok(uuid::Builder::from_unix_timestamp_millis(unix_ms, &self.bytes()?).into_uuid())
     }
 
     /// Somewhere between half of `span` and all of it, so that those who wait do not come back together.

@@ -24,6 +24,15 @@ use crate::card::CardReader;
 /// How long one look at the readers takes: so soon it is seen that one came or went, or that Ctrl-C was pressed.
 const LOOK: Duration = Duration::from_millis(250);
 
+/// How long until pcscd has seen that a card left: with readers that do not tell by themselves it looks every 400 ms.
+const SETTLE: Duration = Duration::from_millis(600);
+
+/// How long pcscd may be away before it is said so: a restart is shorter.
+const RESTART: Duration = Duration::from_secs(2);
+
+/// How often it may be away: one that answers and fails each time is no use.
+const RESTARTS_MAX: u32 = 3;
+
 /// How often a card that cannot be read is tried before it is said so: one that is just coming is not readable yet.
 const UNREADABLE_MAX: u32 = 4;
 
@@ -63,6 +72,7 @@ pub struct PcscReader {
     /// Why the last answer stayed away, if it was not the card that left.
     fault: Option<ReaderFault>,
     has_had_reader: bool,
+    restarts: u32,
 }
 
 impl std::fmt::Debug for PcscReader {
@@ -78,7 +88,7 @@ impl PcscReader {
     /// [`ReaderFault`].
     pub fn open(options: ReaderOptions, say: Box<dyn FnMut(Wanted) + Send>) -> Result<Self, ReaderFault> {
         let context = Context::establish(Scope::User).map_err(fault)?;
-        let mut reader = Self { context, options, say, card: None, fault: None, has_had_reader: false };
+        let mut reader = Self { context, options, say, card: None, fault: None, has_had_reader: false, restarts: 0 };
         reader.readers()?;
         reader.has_had_reader = true;
         Ok(reader)
@@ -128,10 +138,22 @@ impl PcscReader {
     fn wait(&mut self, wanted: Wanted) -> Result<Card, ReaderFault> {
         let until = Instant::now() + self.options.patience;
         let (mut known, mut has_said, mut unreadable) = (Vec::new(), false, 0);
+        if wanted == Wanted::Again {
+            (self.say)(wanted);
+            has_said = true;
+            thread::sleep(SETTLE);
+        }
         // of another card that lies there nothing is wanted until it has gone
         let mut must_leave = wanted == Wanted::First;
         loop {
-            let present = self.look(&mut known)?;
+            let present = match self.look(&mut known) {
+                Err(ReaderFault::NoService | ReaderFault::Forbidden | ReaderFault::Other(_)) => {
+                    self.find_service_again()?;
+                    known.clear();
+                    continue;
+                }
+                present => present?,
+            };
             match present.as_slice() {
                 [] => must_leave = false,
                 _ if must_leave => {}
@@ -165,6 +187,22 @@ impl PcscReader {
         }
     }
 
+    /// pcscd that ends while it is spoken to leaves errors of many kinds. Where it was only restarted, it comes back.
+    fn find_service_again(&mut self) -> Result<(), ReaderFault> {
+        let until = Instant::now() + RESTART;
+        loop {
+            match Context::establish(Scope::User) {
+                Ok(context) => {
+                    self.context = context;
+                    self.restarts += 1;
+                    return if self.restarts > RESTARTS_MAX { Err(ReaderFault::NoService) } else { Ok(()) };
+                }
+                Err(error) if Instant::now() > until => return Err(fault(error)),
+                Err(_) => thread::sleep(LOOK),
+            }
+        }
+    }
+
     fn connect(&self, reader: &CString) -> Result<Card, Error> {
         let (context, reader) = (self.context.clone(), reader.clone());
         let connected =
@@ -182,12 +220,13 @@ impl PcscReader {
             (card, answer)
         });
         match sent {
-            Some((card, Ok(answer))) => {
+            Some((card, Ok(answer))) if answer.len() >= 2 => {
                 self.card = Some(card);
                 Some(answer)
             }
-            Some((_, Err(error))) => {
-                self.fault = (!is_torn(error)).then(|| fault(error));
+            Some((card, torn)) => {
+                self.fault = torn.err().filter(|error| !is_torn(*error)).map(fault);
+                self.let_go(card, Disposition::LeaveCard);
                 None
             }
             None => {
@@ -209,25 +248,33 @@ impl CardReader for PcscReader {
         if let Some(fault) = self.fault.take() {
             return Err(fault);
         }
-        self.let_go();
+        if let Some(card) = self.card.take() {
+            self.let_go(card, Disposition::ResetCard);
+        }
         self.card = Some(self.wait(wanted)?);
         Ok(())
     }
 }
 
 impl PcscReader {
-    /// Lets the card go: it is reset, so that the next who speaks to it begins anew.
-    fn let_go(&mut self) {
-        if let Some(card) = self.card.take() {
-            // it may have left already
-            let _ = within(self.options.slow_after, move || drop(card.disconnect(Disposition::ResetCard)));
-        }
+    /// Lets the card go. One that is there is reset, so that the next who speaks to it begins anew. One that left is let be:
+    /// pcscd would take the failed reset for the state of a card that came meanwhile, and not see that it is there.
+    fn let_go(&self, card: Card, how: Disposition) {
+        // what it answers is of no interest: it may have left already
+        let _ = within(self.options.slow_after, move || {
+            if let Err((card, _)) = card.disconnect(how) {
+                // to drop it would reset it
+                std::mem::forget(card);
+            }
+        });
     }
 }
 
 impl Drop for PcscReader {
     fn drop(&mut self) {
-        self.let_go();
+        if let Some(card) = self.card.take() {
+            self.let_go(card, Disposition::ResetCard);
+        }
     }
 }
 
@@ -271,6 +318,7 @@ fn fault(error: Error) -> ReaderFault {
         Error::NoReadersAvailable => ReaderFault::NoReader,
         Error::ReaderUnavailable | Error::UnknownReader => ReaderFault::Unplugged,
         Error::SharingViolation => ReaderFault::InUse,
+        Error::SecurityViolation | Error::NoAccess => ReaderFault::Forbidden,
         Error::Timeout | Error::WaitedTooLong => ReaderFault::Slow,
         error => ReaderFault::Other(error.to_string()),
     }

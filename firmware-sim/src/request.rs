@@ -1,6 +1,6 @@
 //! What a terminal sends, as the service reads it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::hex::Hex;
@@ -95,7 +95,7 @@ pub struct Refund<'a> {
 }
 
 /// Whose sale is undone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum Client {

@@ -16,7 +16,7 @@ use crate::client::{Client, NoAnswer, Outgoing};
 use crate::give_up::GiveUp;
 use crate::hex::Hex;
 use crate::price_list::{Assortment, NotFound};
-use crate::random::{NoRandomness, now_ms};
+use crate::random::NoRandomness;
 use crate::reader::ReaderFault;
 use crate::request::{self, CardTap, HolderCheck, Mode, Payer, Refund, RefundLine, Sale, SaleLine, Void};
 use crate::settling::{Attempt, Settled, problem, sale_path, settle};
@@ -224,6 +224,7 @@ impl Terminal {
             hold: line.hold.map_or([0; 16], |hold| *hold.as_bytes()),
         }));
         let basket_digest = basket_digest(price_list, &self.records).ok_or(TapError::Lines)?;
+        let time_ms = self.client.clock().now_ms();
         let (id, location) = (*self.id.as_bytes(), *self.location.as_bytes());
         let (sequence, client) = (&mut self.sequence, &mut self.client);
         let Signed { selected, asked, authorised: signed } = sign(card, || {
@@ -236,7 +237,7 @@ impl Terminal {
                 kind,
                 currency: EURO,
                 amount_cents,
-                time_ms: now_ms(),
+                time_ms,
                 basket_digest,
                 is_online: true,
             })
@@ -269,7 +270,7 @@ impl Terminal {
     /// [`TapError`].
     pub fn sale(&mut self, order: &Order, payer: &Payer) -> Result<Attempt, TapError> {
         let assortment = self.assortment.as_ref().ok_or(TapError::NoPrices)?;
-        let id = self.client.random().uuid7()?;
+        let id = self.client.uuid7()?;
         let sale = Sale {
             id,
             mode: order.mode,
@@ -293,7 +294,7 @@ impl Terminal {
     /// # Errors
     /// [`TapError`].
     pub fn refund(&mut self, sale: Uuid, staff: Option<Uuid>, lines: &[RefundLine]) -> Result<Attempt, TapError> {
-        let id = self.client.random().uuid7()?;
+        let id = self.client.uuid7()?;
         let body =
             serde_json::to_vec(&Refund { id, staff, lines }).map_err(|error| TapError::Write(error.to_string()))?;
         let asked = Asked { id, operation: "refund", lines: None, card_cents: None };
@@ -305,7 +306,7 @@ impl Terminal {
     /// # Errors
     /// [`TapError`].
     pub fn void(&mut self, sale: Uuid, staff: Option<Uuid>, client: request::Client) -> Result<Attempt, TapError> {
-        let id = self.client.random().uuid7()?;
+        let id = self.client.uuid7()?;
         let body =
             serde_json::to_vec(&Void { id, staff, client }).map_err(|error| TapError::Write(error.to_string()))?;
         let asked = Asked { id, operation: "void", lines: None, card_cents: None };

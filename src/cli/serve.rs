@@ -51,13 +51,18 @@ async fn serve(database: Database, options: &Options, listen: &ListenOptions, st
     make_partitions(&mut *database.connection().await?).await?;
     let partitions = tokio::spawn(keep_partitions(database.clone()));
     let holds = tokio::spawn(keep_expiring_holds(database.clone()));
-    let running = start(database.clone(), keys, &listen.listen())?;
+    let running = start(database.clone(), keys, &listen.listen(options)?)?;
     say!("pasje is ready, with {}", database.url());
     say!("  terminals ask at  http://{}", running.address);
+    if let Some(address) = running.tls {
+        say!("  and with TLS at   https://{address}");
+    }
     say!("  described at      http://{}/api/docs/", running.address);
     say!("  metrics at        http://{}/metrics", running.metrics);
     if !running.address.ip().is_loopback() {
-        tracing::warn!("plain HTTP on an address that others reach: put a proxy with TLS before it");
+        tracing::warn!(
+            "plain HTTP on an address that others reach: terminals elsewhere refuse it; listen there with --listen-tls instead"
+        );
     }
     stop.await??;
     running.stop().await?;

@@ -1,11 +1,12 @@
-//! `pasje terminal add|revoke|list`.
+//! `pasje terminal accept|add|move|rename|revoke|list`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use pasje::db::terminals as rows;
+use pasje::domain::enrolment::EnrolmentCode;
 use pasje::services::key_store::hex;
-use pasje::services::terminals;
+use pasje::services::{enrolments, terminals};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -15,6 +16,18 @@ use crate::config::Options;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
+    /// Let the terminal in that shows this code
+    Accept {
+        /// As it stands on the terminal's screen; capitals, dash and spaces do not matter
+        #[arg(value_name = "CODE", required = true, num_args = 1..)]
+        code: Vec<String>,
+        /// Where it stands: a location's id or its name
+        #[arg(long, value_name = "LOCATION")]
+        location: String,
+        /// What staff call it
+        #[arg(long)]
+        name: String,
+    },
     /// Add a terminal at a location, and write the file that it signs with
     Add {
         /// Where it stands: `pasje terminal list` shows the locations of those there are
@@ -30,12 +43,28 @@ pub(super) enum Command {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Refuse a terminal from now on
+    /// Put a terminal at another location of its organisation
+    Move {
+        #[arg(value_name = "TERMINAL")]
+        id: Uuid,
+        /// A location's id or its name
+        #[arg(long, value_name = "LOCATION")]
+        location: String,
+    },
+    /// Call a terminal otherwise
+    Rename {
+        #[arg(value_name = "TERMINAL")]
+        id: Uuid,
+        /// What staff call it
+        #[arg(long)]
+        name: String,
+    },
+    /// Refuse a terminal from now on: it wipes itself when it hears of it
     Revoke {
         #[arg(value_name = "TERMINAL")]
         id: Uuid,
     },
-    /// List terminals by location
+    /// List terminals by location, with what they last said of themselves
     List,
 }
 
@@ -49,6 +78,29 @@ pub(super) async fn run(options: &Options, command: Command) -> Result<ExitCode,
 async fn run_on(opened: &Opened, options: &Options, command: Command) -> Result<(), Failure> {
     let database = opened.database().await?;
     match command {
+        Command::Accept { code, location, name } => {
+            let code = EnrolmentCode::parse(&code.concat())?;
+            let keys = keys(options, &database).await?;
+            let accepted = enrolments::accept(&database, &keys, &code, &location, &name).await?;
+            let enrolments::Accepted { terminal, location, check } = accepted;
+            say!("terminal {terminal} is let in: {name}, at {} ({})", location.name, location.organisation);
+            say!("check number {check}");
+            say!(
+                "The terminal must show the same number within seconds. If it shows another, or none, somebody stands"
+            );
+            say!("between: pasje terminal revoke {terminal}");
+        }
+        Command::Move { id, location } => {
+            let location = terminals::move_to(&database, id, &location).await?;
+            say!(
+                "terminal {id} stands at {} now; it hears of it within a minute, and takes no card until then",
+                location.name
+            );
+        }
+        Command::Rename { id, name } => {
+            terminals::rename(&database, id, &name).await?;
+            say!("terminal {id} is called {name} now");
+        }
         Command::Add { location, name, service, out } => {
             let file = PrivateFile::create(&out)?;
             let added = terminals::add(&database, &keys(options, &database).await?, location, &name).await?;
@@ -60,10 +112,29 @@ async fn run_on(opened: &Opened, options: &Options, command: Command) -> Result<
             say!("terminal {id} is revoked: the service refuses it within seconds");
         }
         Command::List => {
-            say!("{:<36}  {:<8} {:<24} {:<24} location", "terminal", "status", "name", "stands at");
+            say!(
+                "{:<36}  {:<8} {:<24} {:<24} {:<36}  {:<20}  {:>8} {:>8}  version",
+                "terminal",
+                "status",
+                "name",
+                "stands at",
+                "location",
+                "last seen (UTC)",
+                "journal",
+                "waiting"
+            );
             for (row, location) in rows::list(&*database.connection().await?).await? {
                 let status = if row.is_revoked { "revoked" } else { "active" };
-                say!("{}  {status:<8} {:<24} {location:<24} {}", row.terminal.id, row.name, row.terminal.location);
+                let seen = row.last_seen_at.map_or("never".to_owned(), |at| at.format("%Y-%m-%d %H:%M:%S").to_string());
+                let (place, journal) = (row.terminal.location, row.journal);
+                say!(
+                    "{}  {status:<8} {:<24} {location:<24} {place}  {seen:<20}  {:>8} {:>8}  {}",
+                    row.terminal.id,
+                    row.name,
+                    journal.last,
+                    journal.waiting,
+                    row.software.as_deref().unwrap_or("-")
+                );
             }
         }
     }

@@ -50,7 +50,15 @@ pub const TABLE_RIGHTS: &[(&str, &str)] = &[
     // Whoever is a client must be able to be forgotten.
     ("public.client", "SELECT, INSERT, UPDATE (number), UPDATE (display_name)"),
     ("public.service", "SELECT, INSERT, UPDATE (name), UPDATE (name_en), UPDATE (category)"),
-    ("public.terminal", "SELECT, INSERT, UPDATE (name), UPDATE (status)"),
+    (
+        "public.terminal",
+        "SELECT, INSERT, UPDATE (name), UPDATE (status), UPDATE (location), UPDATE (last_seen_at), UPDATE (journal_last), \
+         UPDATE (journal_waiting), UPDATE (software)",
+    ),
+    (
+        "public.enrolment",
+        "SELECT, INSERT, UPDATE (expires_at), UPDATE (terminal), UPDATE (encapsulated), UPDATE (sealed)",
+    ),
     ("public.key_check", "SELECT, INSERT"),
     ("public.key_generation", "SELECT, INSERT, UPDATE (refused_from)"),
     ("public.forward", "SELECT, INSERT, UPDATE (operation), UPDATE (sent_as), UPDATE (outcome), UPDATE (judged_at)"),

@@ -8,6 +8,7 @@ pub mod catalogue;
 pub mod clients;
 pub mod cluster;
 pub mod connect;
+pub mod enrolments;
 pub mod forwards;
 pub mod holds;
 pub mod key_checks;

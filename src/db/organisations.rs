@@ -1,6 +1,6 @@
 //! Organisations, their locations and the rules of their schemes: entered once, then read.
 
-use diesel::sql_types::{BigInt, Integer};
+use diesel::sql_types::{BigInt, Integer, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
@@ -17,6 +17,28 @@ use crate::domain::money::Unit;
 pub async fn count(mut conn: &AsyncPgConnection) -> Result<i64, DbError> {
     let query: Statement<BigInt> = statement("SELECT count(*) FROM organisation");
     Ok(query.get_result::<i64>(&mut conn).await?)
+}
+
+/// A location with its name, and its organisation's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct LocationRow {
+    pub id: Uuid,
+    pub name: String,
+    pub organisation: String,
+}
+
+/// All locations, by organisation and name.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn locations(mut conn: &AsyncPgConnection) -> Result<Vec<LocationRow>, DbError> {
+    let query: Statement<(SqlUuid, Text, Text)> = statement(
+        "SELECT l.id, l.name, o.name FROM location AS l JOIN organisation AS o ON o.id = l.organisation \
+         ORDER BY o.id, l.name, l.id",
+    );
+    let rows = query.load::<(Uuid, String, String)>(&mut conn).await?;
+    Ok(rows.into_iter().map(|(id, name, organisation)| LocationRow { id, name, organisation }).collect())
 }
 
 /// # Errors

@@ -7,6 +7,7 @@ pub mod card_hold;
 pub mod card_script;
 mod codes;
 pub mod draw;
+pub mod enrolment;
 pub mod exchange;
 pub mod flow;
 pub mod forward;

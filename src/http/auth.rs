@@ -142,7 +142,7 @@ impl Headers for Lines<'_> {
 async fn authenticate(request: &HttpRequest, policy: &Policy, taken: &Taken) -> Result<Terminal, Problem> {
     let service = request.app_data::<Data<Service>>().ok_or_else(|| Problem::new(&super::problem::INTERNAL))?;
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    if !service.authorities.iter().any(|authority| authority.eq_ignore_ascii_case(host)) {
+    if !service.is_known_as(host) {
         return Err(Problem::new(&AUTHORITY_UNKNOWN));
     }
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
@@ -176,7 +176,7 @@ async fn authenticate(request: &HttpRequest, policy: &Policy, taken: &Taken) -> 
     Ok(known.terminal)
 }
 
-async fn read(payload: web::Payload, bytes_max: usize) -> Result<Bytes, Problem> {
+pub(super) async fn read(payload: web::Payload, bytes_max: usize) -> Result<Bytes, Problem> {
     match tokio::time::timeout(BODY_TIMEOUT_AFTER, payload.to_bytes_limited(bytes_max)).await {
         Ok(Ok(Ok(body))) => Ok(body),
         Ok(Ok(Err(_))) => Err(Problem::with(&JSON_MALFORMED, "the body broke off")),
@@ -195,7 +195,7 @@ fn joined(headers: &HeaderMap, name: &str) -> Result<String, Problem> {
     Ok(lines.join(", "))
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = value.split(';').next().unwrap_or_default().trim();
     essence.eq_ignore_ascii_case("application/json")

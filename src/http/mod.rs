@@ -9,6 +9,7 @@ pub mod openapi;
 pub mod problem;
 pub mod rate_limit;
 pub mod signature;
+pub mod unsigned;
 
 use std::sync::Arc;
 
@@ -35,11 +36,18 @@ pub struct Service {
     pub terminals: Terminals,
     /// Hosts and ports that the service is known by: a request that was made for another is not for us.
     pub authorities: Vec<String>,
+    /// The CA that terminals know the service by, as PEM; none: plain HTTP alone.
+    pub ca: Option<String>,
     pub rates: rate_limit::RateLimits,
     pub readiness: health::Readiness,
 }
 
 impl Service {
+    /// Whether a request's host is one of ours.
+    pub fn is_known_as(&self, host: &str) -> bool {
+        self.authorities.iter().any(|authority| authority.eq_ignore_ascii_case(host))
+    }
+
     fn count_sale(booked: &Booked) {
         metrics::count_sale(booked);
     }
@@ -61,7 +69,10 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(api::catalogue::list_prices)
         .service(api::hotlist::changes)
         .service(api::cards::list_cards)
-        .service(api::card_scripts::ask_script);
+        .service(api::card_scripts::ask_script)
+        .service(api::enrolments::offer)
+        .service(api::enrolments::ask)
+        .service(api::heartbeat::beat);
     config
         .service(health::live)
         .service(health::ready)

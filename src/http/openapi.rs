@@ -6,14 +6,14 @@ use actix_web::web::Bytes;
 use actix_web::{HttpResponse, get};
 use utoipa::OpenApi;
 
-use super::api::{card_scripts, cards, catalogue, forwards, holds, hotlist, sales};
+use super::api::{card_scripts, cards, catalogue, enrolments, forwards, heartbeat, holds, hotlist, sales};
 use super::health;
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Pasje",
-        description = "What a terminal asks of the service. Each request is signed with HTTP Message Signatures (RFC 9421, hmac-sha256, tag \
+        description = "What a terminal asks of the service. Each request but those of an enrolment is signed with HTTP Message Signatures (RFC 9421, hmac-sha256, tag \
                        `pasje-terminal`, keyid the terminal's id): components `@method @authority @path @query`, with a body also `content-digest \
                        content-type idempotency-key`; parameters `created expires nonce keyid tag`, `created` within 60 seconds of now. \
                        `Idempotency-Key` repeats the body's id in double quotes. Errors are `application/problem+json`; docs/ERRORS.md lists them. \
@@ -34,6 +34,9 @@ use super::health;
         hotlist::changes,
         cards::list_cards,
         card_scripts::ask_script,
+        heartbeat::beat,
+        enrolments::offer,
+        enrolments::ask,
         health::live,
         health::ready
     ),

@@ -17,7 +17,9 @@ use crate::domain::request::{Malformed, Problem as RequestProblem};
 use crate::services::authorise::AuthoriseError;
 use crate::services::book::BookError;
 use crate::services::cards::CardError;
+use crate::services::enrolments::EnrolmentError;
 use crate::services::forwards::ForwardError;
+use crate::services::terminals::TerminalError;
 
 /// A sort of problem.
 #[derive(Debug, PartialEq, Eq)]
@@ -69,6 +71,8 @@ sorts! {
         "If it was sent and got no answer, send the very same request again.";
     HOLD_UNKNOWN = 404 "hold-unknown" "There is no such hold at this location"
         "If it was sent and got no answer, send the very same request again.";
+    ENROLMENT_UNKNOWN = 404 "enrolment-unknown" "No terminal waits under this code"
+        "Make a new key pair and hand it in: a code is good for ten minutes.";
     REFERENCE_UNKNOWN = 404 "reference-unknown" "The request names something that does not exist"
         "Compare the ids in the request with what was answered before.";
     METHOD_NOT_ALLOWED = 405 "method-not-allowed" "This address takes another method"
@@ -77,6 +81,8 @@ sorts! {
         "Send the same request again, faster.";
     ID_REUSED = 409 "id-reused" "Another request was sent under this id"
         "Make a new id (UUIDv7) for a new request; send the same request again under the same id.";
+    ENROLMENT_USED = 409 "enrolment-used" "This key pair was used before"
+        "Make a new key pair and hand it in.";
     JOURNAL_CONFLICT = 409 "journal-conflict" "Another record is stored under this sequence"
         "Stop selling offline and tell the office: this journal is not the one that was sent before. A human looks at it.";
     JOURNAL_GAP = 409 "journal-gap" "The record does not follow what is stored"
@@ -103,6 +109,8 @@ sorts! {
         "Ask for the sale by its id before anything else. Tell whoever keeps the service the request id.";
     BUSY = 503 "busy" "Too many sales wait"
         "Nothing was booked. Send the same again in a moment.";
+    ENROLMENTS_FULL = 503 "enrolments-full" "Too many terminals wait to be enrolled"
+        "Hand in the public key again in a minute.";
     UNAVAILABLE = 503 "unavailable" "The service cannot book now"
         "Nothing was booked. Send the same again in a moment.";
     OUTCOME_UNKNOWN = 504 "outcome-unknown" "It is not known yet whether this was booked"
@@ -290,6 +298,25 @@ impl From<ForwardError> for Problem {
 
 impl From<CardError> for Problem {
     fn from(error: CardError) -> Self {
+        Self::ours(&UNAVAILABLE, &error)
+    }
+}
+
+impl From<EnrolmentError> for Problem {
+    fn from(error: EnrolmentError) -> Self {
+        match error {
+            EnrolmentError::WeakKey => Self::with(&REQUEST_MALFORMED, error.to_string()),
+            EnrolmentError::Used => Self::new(&ENROLMENT_USED),
+            EnrolmentError::Full => Self::later(&ENROLMENTS_FULL, 10),
+            EnrolmentError::Unknown(_) | EnrolmentError::Accepted(_) => Self::new(&ENROLMENT_UNKNOWN),
+            EnrolmentError::Terminal(error) => error.into(),
+            EnrolmentError::Database(_) | EnrolmentError::Connect(_) => Self::ours(&UNAVAILABLE, &error),
+        }
+    }
+}
+
+impl From<TerminalError> for Problem {
+    fn from(error: TerminalError) -> Self {
         Self::ours(&UNAVAILABLE, &error)
     }
 }

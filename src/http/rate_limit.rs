@@ -36,6 +36,7 @@ impl Default for Rates {
 pub struct RateLimits {
     addresses: Option<DefaultKeyedRateLimiter<IpAddr>>,
     terminals: Option<DefaultKeyedRateLimiter<Uuid>>,
+    enrolments: Option<DefaultKeyedRateLimiter<IpAddr>>,
 }
 
 impl RateLimits {
@@ -45,6 +46,9 @@ impl RateLimits {
         Self {
             addresses: rates.per_address.map(|rate| RateLimiter::keyed(quota(rate))),
             terminals: rates.per_terminal.map(|rate| RateLimiter::keyed(quota(rate))),
+            enrolments: rates
+                .per_address
+                .map(|_| RateLimiter::keyed(Quota::per_minute(ENROLMENTS_A_MINUTE).allow_burst(ENROLMENTS_AT_ONCE))),
         }
     }
 
@@ -54,6 +58,17 @@ impl RateLimits {
     /// `too-many-requests`.
     pub fn count_address(&self, address: Option<IpAddr>) -> Result<(), Problem> {
         match (&self.addresses, address) {
+            (Some(limiter), Some(address)) => count(limiter, &network(address)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts a public key that an address hands in.
+    ///
+    /// # Errors
+    /// `too-many-requests`.
+    pub fn count_enrolment(&self, address: Option<IpAddr>) -> Result<(), Problem> {
+        match (&self.enrolments, address) {
             (Some(limiter), Some(address)) => count(limiter, &network(address)),
             _ => Ok(()),
         }
@@ -75,6 +90,9 @@ impl RateLimits {
         if let Some(limiter) = &self.terminals {
             limiter.retain_recent();
         }
+        if let Some(limiter) = &self.enrolments {
+            limiter.retain_recent();
+        }
     }
 }
 
@@ -93,6 +111,10 @@ pub async fn count_address(
     }
     next.call(request).await
 }
+
+/// A house has a handful of terminals; a thousand from one address would keep the others' out.
+const ENROLMENTS_A_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(5);
+const ENROLMENTS_AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
 
 const TWICE: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
 

@@ -52,6 +52,10 @@ const SEED: &str = "
     INSERT INTO client VALUES (1::bigint << 32 | 1, 4711, 'mw. A. Voorbeeld');
     INSERT INTO service VALUES (gen_random_uuid(), 1, 'Koffie', 'Coffee', 'dranken');
     INSERT INTO terminal (id, location, name, key_salt) VALUES (gen_random_uuid(), '00000000-0000-4000-8000-000000000001', 'Kassa', decode(repeat('00', 16), 'hex'));
+    UPDATE terminal SET last_seen_at = now(), journal_last = 12, journal_waiting = 3, software = '0.1.0';
+    INSERT INTO enrolment (code, public_key, expires_at) VALUES ('ABCDE-FGHJK', sha256('waiting'), now() + interval '10 minutes');
+    INSERT INTO enrolment SELECT '01234-56789', sha256('accepted'), 'PEM', now(), now() + interval '10 minutes', id, sha256('key'),
+        decode(repeat('00', 64), 'hex') FROM terminal;
     INSERT INTO card (id, wallet, status, expires_on, replaces) SELECT gen_random_uuid(), wallet, 3, expires_on, id FROM card;
     INSERT INTO card_event (card, organisation, event) SELECT id, 1, 1 FROM card;
     INSERT INTO card_script (card, number, change, parameters, confirmed_at, replaced_by)

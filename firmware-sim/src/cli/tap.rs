@@ -75,7 +75,7 @@ pub(super) struct TapArguments {
 
 /// The card that is tapped.
 enum Shown {
-    Virtual(CardOnFile),
+    Virtual(Box<CardOnFile>),
     InReader(PcscReader),
 }
 
@@ -136,7 +136,7 @@ pub(super) async fn run(arguments: TapArguments) -> Result<ExitCode, Failure> {
     let mut opened = arguments.terminal.open(taps * tries, Some(&arguments.answers))?;
     let out = Out { to_stderr: arguments.print_id };
     let card = match &arguments.card {
-        Some(path) => Some(Shown::Virtual(CardOnFile::open(path)?)),
+        Some(path) => Some(Shown::Virtual(Box::new(CardOnFile::open(path)?))),
         None if has_card => Some(open_reader(&arguments, out)?),
         None => None,
     };

@@ -93,6 +93,7 @@ fn ended_early() -> FileError {
 #[derive(Debug)]
 pub struct FleetFolder {
     _locks: Vec<File>,
+    path: PathBuf,
     terminal_shelf: Shelf,
     card_shelf: Shelf,
     /// Its terminals.
@@ -130,7 +131,12 @@ impl FleetFolder {
         if let Some(id) = twice(cards.iter().map(|file| file.card).collect()) {
             return Err(FileError::content(folder, format!("card {id} is here twice")));
         }
-        Ok(Self { _locks: locks, terminal_shelf, card_shelf, terminals, cards })
+        Ok(Self { _locks: locks, path: folder.to_owned(), terminal_shelf, card_shelf, terminals, cards })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Raises the counters of the first cards and terminals by the reserve, and writes them. Who was given the counters

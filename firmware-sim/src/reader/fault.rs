@@ -66,6 +66,9 @@ pub enum ReaderFault {
     /// Another program has the card.
     #[error("another program uses the reader")]
     InUse,
+    /// This account may not.
+    #[error("this account may not use card readers: polkit's action org.debian.pcsc-lite.access_pcsc decides")]
+    Forbidden,
     /// Anything else.
     #[error("the reader reports: {0}")]
     Other(String),
@@ -108,6 +111,10 @@ impl ReaderFault {
             Self::InUse => (
                 "Een ander programma gebruikt de kaartlezer. Sluit dat en probeer het opnieuw.",
                 "Another program uses the card reader. Close it and try again.",
+            ),
+            Self::Forbidden => (
+                "De kassa mag niet bij de kaartlezer. Bel beheer.",
+                "The till may not use the card reader. Call support.",
             ),
             Self::Other(_) => (
                 "De kaartlezer doet het niet. Haal het pasje weg en probeer het opnieuw. Helpt dat niet, bel beheer.",

@@ -26,7 +26,8 @@ async fn scene() -> Scene {
     book.price_list.store(3, Ordering::Relaxed);
     let url = start(Arc::clone(&book)).await;
     let file: TerminalFile = serde_json::from_str(&terminal_json(1)).unwrap();
-    let client = Client::new(&url, file.terminal, file.key.0.expose(), Duration::from_secs(2)).unwrap();
+    let client =
+        Client::new(&url, file.terminal, file.key.as_ref().unwrap().0.expose(), Duration::from_secs(2)).unwrap();
     let mut terminal = Terminal::new(file.terminal, file.location, 0, client);
     let assortment = terminal.refresh().await.unwrap();
     let line = |name: &str, quantity| SaleLine { service: assortment.find(name).unwrap().id, quantity, hold: None };

@@ -1,6 +1,6 @@
 //! A till: the `firmware-sim` program with a reader, before a service of its own; and the cards that are shown to it.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -10,8 +10,12 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use firmware_sim::card::{Card, Fleeting};
+use card_protocol::frame::select;
+use card_protocol::keys::{CardKeys, OfflineVerifyKey, ResponseKey, ScriptKey, Secret, TransactionKey};
+use card_protocol::personalise::{Personalise, PutKeys};
+use firmware_sim::card::{Card, CardReader as _, Fleeting};
 use firmware_sim::files::CardFile;
+use firmware_sim::reader::{PcscReader, ReaderOptions, Wanted};
 use firmware_sim::vpcd::{self, Left, Misbehaviour};
 
 use super::fake_service::{Book, start};
@@ -86,6 +90,12 @@ impl Tap {
         self.screen.clear();
     }
 
+    /// As Ctrl-C does.
+    pub fn interrupt(&self) {
+        let status = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
     fn errors(&mut self) -> String {
         let mut errors = String::new();
         let _ = self.child.kill();
@@ -143,11 +153,80 @@ impl InReader {
     pub fn leaves(self) -> Card<Fleeting> {
         let (sender, receiver) = channel();
         let thread = self.thread;
-        std::thread::spawn(move || sender.send(thread.join().unwrap()));
+        std::thread::spawn(move || {
+            // who waits may have given up
+            let _ = sender.send(thread.join().unwrap());
+        });
         let (card, left) = receiver.recv_timeout(Duration::from_secs(10)).expect("the card leaves");
         assert_eq!(left, Left::Torn);
         // pcscd must see that it has gone
         let _ = self.stream.shutdown(Shutdown::Both);
         card
+    }
+}
+
+/// Something in a reader's field that does not answer to a reset.
+pub fn show_mute(reader: (&str, u16)) -> TcpStream {
+    let stream = vpcd::insert(reader).unwrap();
+    let mut ours = stream.try_clone().unwrap();
+    std::thread::spawn(move || {
+        let mut message = [0; 3];
+        while ours.read_exact(&mut message).is_ok() {
+            // asked for its answer to reset, it has one that means nothing: two cards that speak at once
+            if message == [0, 1, 4] && ours.write_all(&[0, 1, 0xff]).is_err() {
+                return;
+            }
+        }
+    });
+    stream
+}
+
+/// `firmware-sim card` with a card in the first reader.
+pub struct Inserted(Child);
+
+pub fn insert_program(file: &str, options: &[&str]) -> Inserted {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_firmware-sim"))
+        .args(["card", "--file", file])
+        .args(options)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut said).unwrap();
+    assert!(said.contains("the card is in the reader"), "{said}");
+    Inserted(child)
+}
+
+impl Inserted {
+    /// Takes it out.
+    pub fn end(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+        // pcscd looks a few times a second
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
+/// Makes the blank card in the reader one of the service, as `pasje card issue --reader` does.
+pub fn personalise(tag: u8) {
+    let secret = || Secret::new([0x0b; 32]);
+    let keys = CardKeys {
+        transaction: TransactionKey::new(secret()),
+        response: ResponseKey::new(secret()),
+        script: ScriptKey::new(secret()),
+        offline_verify: OfflineVerifyKey::new(secret()),
+    };
+    let record = Personalise {
+        card: [tag; 16],
+        generation: 1,
+        tap_limit_cents: 2500,
+        total_limit_cents: 5000,
+        count_limit: 5,
+        pin: None,
+    };
+    let mut reader = PcscReader::open(ReaderOptions::default(), Box::new(|_| ())).unwrap();
+    reader.await_card(Wanted::Card).unwrap();
+    for command in [select(), PutKeys { generation: 1, keys }.command(), record.command()] {
+        assert!(reader.transmit(command.as_bytes()).as_bytes().ends_with(&[0x90, 0x00]), "{command:?}");
     }
 }

@@ -1,0 +1,666 @@
+//! A till that goes on when the network does not.
+//!
+//! # The interface
+//!
+//! [`Till`] does no I/O but that of its [`Journal`] and its [`CacheStore`], never sleeps and never reads a clock: who drives
+//! it says what time it is, sends what it wants sent, and holds cards to it. So a simulation drives many tills in one
+//! thread, a step at a time, and the program drives one with a [`Transport`].
+//!
+//! ```text
+//! let journal = Journal::open(backend, setup.terminal)?;       // MemoryDisk::backend() or file_disk(path)
+//! let mut till = Till::open(setup, journal, store, random)?;   // MemoryCache or FileCache; Random or Seeded
+//! till.sell(order, now)?;                                      // staff rang something up
+//! loop {
+//!     match till.step(now) {
+//!         Next::Rest { until_ms }    => nothing to do before then, unless something is reported first
+//!         Next::Send(request)        => send it; till.replied(request.ticket, reply or NoAnswer, now)
+//!         Next::Waiting { ticket }   => that request's reply is still awaited
+//!         Next::Asking { until_ms }  => the sale's status is unknown; it asks again then: step
+//!         Next::Tap(wanted)          => till.tap(&mut card, None, now), or till.no_card(now), or till.cancel(now)
+//!         Next::Pin { tries_left }   => till.tap(&mut card, Some(&pin), now), or till.cancel(now)
+//!         Next::Ended(ended)         => show it; the sale is over
+//!         Next::Revoked              => all was delivered, and the terminal is to be wiped
+//!     }
+//! }
+//! ```
+//!
+//! `step` may be called at any time: it answers what is to be done now. A reply to an older ticket changes nothing, so a
+//! request may be lost, late or doubled. A restart is [`Till::open`] with what is left of the disk, at any point between two
+//! calls or within one (see [`crate::journal::MemoryDisk`]). A failed disk is replaced by [`Till::replace_journal`].
+//!
+//! # What holds
+//!
+//! - "Approved" is answered by the service, or stands in the journal, durably, before [`Ended::Offline`] is given out.
+//! - What may have arrived is asked for by its id, and is named in `instead_of` by the forward that takes its place.
+//! - A record leaves the journal when the service has stored it, and in no other way.
+
+mod background;
+mod cache;
+mod card_tap;
+mod faults;
+mod forwarding;
+mod notes;
+mod offline;
+mod requests;
+mod selling;
+
+use hyper::body::Bytes;
+use uuid::Uuid;
+
+use crate::answer::Problem;
+use crate::client::{Client, NoAnswer, Outgoing, Reply};
+use crate::journal::{Journal, JournalError};
+use crate::random::{NoRandomness, Random, Seeded, now_ms};
+use crate::request::{self, Mode, SaleLine};
+use crate::settling::Answered;
+
+pub use cache::{Cache, CacheStore, CardEntry, FileCache, MemoryCache, OfflineSettings};
+pub use faults::Faults;
+
+/// What time it is, in milliseconds since 1970.
+pub trait Clock {
+    /// Now.
+    fn now_ms(&self) -> u64;
+}
+
+/// This machine's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now_ms(&self) -> u64 {
+        now_ms()
+    }
+}
+
+/// Where random bytes come from.
+pub trait Randomness: std::fmt::Debug + Send {
+    /// Fills it.
+    ///
+    /// # Errors
+    /// [`NoRandomness`].
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoRandomness>;
+}
+
+impl Randomness for Random {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
+        for byte in bytes {
+            [*byte] = self.bytes()?;
+        }
+        Ok(())
+    }
+}
+
+/// For simulations: never where a real card is tapped.
+impl Randomness for Seeded {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
+        for chunk in bytes.chunks_mut(8) {
+            let number = self.next().to_le_bytes();
+            chunk.copy_from_slice(&number[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
+
+/// Sends one request, and says what came back.
+#[allow(async_fn_in_trait)] // one thread drives a till
+pub trait Transport {
+    /// # Errors
+    /// [`NoAnswer`], within the request's time-out.
+    async fn send(&mut self, request: &Request) -> Result<Reply, NoAnswer>;
+}
+
+impl Transport for Client {
+    async fn send(&mut self, request: &Request) -> Result<Reply, NoAnswer> {
+        Self::send(self, request.outgoing()).await
+    }
+}
+
+/// One HTTP request, to be signed and sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Request {
+    /// Which one this is; new each time, also when the same is sent again.
+    pub ticket: u64,
+    pub path: String,
+    pub query: Option<String>,
+    /// A POST's JSON, and the id in it.
+    pub post: Option<(Bytes, Uuid)>,
+    pub if_none_match: Option<String>,
+    /// After this it counts as [`NoAnswer::TimedOut`].
+    pub timeout_ms: u64,
+    /// How much the service's clock is ahead of this machine's: signatures are dated by it.
+    pub clock_offset_ms: i64,
+}
+
+impl Request {
+    /// As a [`Client`] sends it.
+    pub fn outgoing(&self) -> Outgoing<'_> {
+        Outgoing {
+            path: &self.path,
+            query: self.query.as_deref(),
+            post: self.post.as_ref().map(|(body, id)| (body, *id)),
+            if_none_match: self.if_none_match.as_deref(),
+        }
+    }
+}
+
+/// Who a till is, and how patient.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct Setup {
+    pub terminal: Uuid,
+    pub location: Uuid,
+    /// How long one request may take.
+    pub timeout_ms: u64,
+    /// How long it keeps asking how an online sale ended before it offers to sell without the service.
+    pub patience_ms: u64,
+    /// Heartbeat and hotlist while the service is there.
+    pub heartbeat_ms: u64,
+    /// Catalogue, prices and cards.
+    pub refresh_ms: u64,
+    /// The first and the longest pause between two tries while the service is away.
+    pub retry_min_ms: u64,
+    pub retry_max_ms: u64,
+}
+
+impl Setup {
+    /// With the pauses of a real till.
+    pub const fn new(terminal: Uuid, location: Uuid) -> Self {
+        Self {
+            terminal,
+            location,
+            timeout_ms: 5_000,
+            patience_ms: 10_000,
+            heartbeat_ms: 60_000,
+            refresh_ms: 300_000,
+            retry_min_ms: 1_000,
+            retry_max_ms: 60_000,
+        }
+    }
+}
+
+/// Who pays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Buyer {
+    /// Who holds the card.
+    Card,
+    /// By name, by staff: the number of the client's wallet.
+    Wallet(u64),
+}
+
+/// What staff rang up.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct Wanted {
+    pub buyer: Buyer,
+    pub mode: Mode,
+    pub staff: Option<Uuid>,
+    pub lines: Vec<SaleLine>,
+}
+
+/// Which tap is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum TapFor {
+    /// To pay, with the service.
+    Online,
+    /// To pay without the service: a new tap, also where the card was tapped before.
+    Offline,
+    /// The card was pulled away; the same card once more.
+    Again,
+    /// To tell the card how it ended. May be left out with [`Till::no_card`].
+    Complete,
+}
+
+/// What is to be done now.
+#[derive(Debug)]
+#[allow(missing_docs, clippy::large_enum_variant)]
+pub enum Next {
+    Rest { until_ms: u64 },
+    Send(Request),
+    Waiting { ticket: u64 },
+    Asking { until_ms: u64 },
+    Tap(TapFor),
+    Pin { tries_left: Option<u8> },
+    Ended(Ended),
+    Revoked,
+}
+
+/// Whether the card heard how it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum CardTold {
+    /// There was nothing to tell it.
+    Nothing,
+    Told,
+    /// And it applied a script of this number.
+    ToldWithScript(u32),
+    /// It was gone. Nothing need be done: the service has decided.
+    Gone,
+    /// It does not believe it.
+    Refused,
+}
+
+/// How a sale ended.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub enum Ended {
+    /// The service decided.
+    Answered { id: Uuid, answered: Answered, card: CardTold },
+    /// Approved without the service, and durably in the journal.
+    Offline { id: Uuid, sequence: u64, amount_cents: u64, instead_of: Option<Uuid> },
+    /// The till or the card said no; nothing was sold. An attempt that may have arrived before is undone.
+    Refused { refusal: Refusal, card: CardTold, undoes: Option<Uuid> },
+    /// The service refused the request itself; nothing was booked.
+    Problem { id: Uuid, problem: Problem },
+    /// Staff stopped. What may have arrived will be undone.
+    Cancelled { undoes: Option<Uuid> },
+}
+
+/// Why a till or a card sold nothing. The order is that in which they are looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Refusal {
+    /// No connection, and what is needed to sell without one was never read.
+    NothingKnown,
+    /// A line has no price.
+    NoPrice(String),
+    /// Nothing or far too much.
+    Basket,
+    /// The disk or the journal fails: nothing is sold without the service.
+    Journal(String),
+    /// By name, and this is neither care nor a meal.
+    NeedsCard,
+    /// The service was last heard too long ago.
+    TooLongAway,
+    /// The terminal's total or records.
+    TerminalLimit,
+    /// The card is not in the list of cards.
+    CardUnknown,
+    CardBlocked,
+    CardExpired,
+    /// More than one tap may cost.
+    TapLimit,
+    /// The card's total or taps since it was last online.
+    CardLimit,
+    /// The card refuses by itself.
+    CardDeclined,
+    /// Its PIN was wrong too often.
+    PinBlocked,
+    /// The card's MAC for this terminal is wrong.
+    CardNotGenuine,
+    /// The card answers with bytes or a status that mean nothing.
+    CardUnreadable(String),
+}
+
+/// Why a till does nothing of what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum TillError {
+    #[error("a sale is under way")]
+    Busy,
+    #[error("this terminal was withdrawn")]
+    Revoked,
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
+    #[error("{0}")]
+    Journal(String),
+}
+
+/// Whether the service is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Link {
+    /// It was not asked yet.
+    Unknown,
+    Here,
+    /// Not since then.
+    Away {
+        since_ms: u64,
+    },
+}
+
+/// Why records wait that could be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Stuck {
+    /// The service has another record under this sequence, or another chain: the office must look.
+    Conflict(String),
+    /// The service refuses them; it is tried again, slowly.
+    Refused(String),
+}
+
+/// What became of a sale that nobody waited for any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Recovered {
+    /// Approved by the service before a restart, and perhaps never shown: staff know whether it was handed over.
+    Approved { sale: Uuid, client: request::Client },
+    /// Journalled just before a restart, and perhaps never shown.
+    Journalled { sale: Uuid, client: request::Client, amount_cents: Option<u64>, sold_at_ms: u64 },
+    /// Given up, and undone now.
+    Undone { sale: Uuid },
+    /// Given up, and it could not be undone.
+    NotUndone { sale: Uuid, reason: Option<String> },
+}
+
+/// What the screen says about the till.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct State {
+    pub link: Link,
+    pub waiting: u64,
+    pub waiting_cents: u64,
+    /// When each was last read.
+    pub contact_ms: Option<u64>,
+    pub prices_ms: Option<u64>,
+    pub cards_ms: Option<u64>,
+    pub hotlist_ms: Option<u64>,
+    pub stuck: Option<Stuck>,
+    pub journal_fault: Option<String>,
+    pub is_revoked: bool,
+    /// What else the service said last.
+    pub problem: Option<String>,
+    /// Attempts whose end is not known, or that are being undone.
+    pub undoing: usize,
+}
+
+/// What a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    SalePost,
+    SaleAsk,
+    Script,
+    Heartbeat,
+    Forward { first: u64, last: u64 },
+    Note(Uuid),
+    Read(background::Document),
+}
+
+impl Purpose {
+    const fn is_of_sale(self) -> bool {
+        matches!(self, Self::SalePost | Self::SaleAsk | Self::Script)
+    }
+}
+
+/// A request that is out.
+#[derive(Debug)]
+struct Flight {
+    ticket: u64,
+    purpose: Purpose,
+}
+
+/// A till.
+#[derive(Debug)]
+pub struct Till {
+    setup: Setup,
+    journal: Journal,
+    store: Box<dyn CacheStore>,
+    random: Box<dyn Randomness>,
+    faults: Faults,
+    cache: Cache,
+    is_cache_new: bool,
+    tally: offline::Tally,
+    notes: Vec<notes::Note>,
+    recovered: Vec<Recovered>,
+    sale: Option<selling::Sale>,
+    flight: Option<Flight>,
+    tickets: u64,
+    link: Link,
+    schedule: background::Schedule,
+    batch: usize,
+    gap: Option<u64>,
+    stuck: Option<Stuck>,
+    problem: Option<String>,
+    journal_error: Option<String>,
+    /// A record whose append failed and that may be on the disk all the same.
+    unsure: Option<(Uuid, request::Client)>,
+    is_revoked: bool,
+    /// This machine's clock, when it was last said.
+    last_ms: u64,
+    /// Of planted faults alone.
+    own_sequence: u64,
+    approved_before: Option<String>,
+}
+
+/// How long before a restart a journalled sale is still shown after it.
+const RECENT_MS: u64 = 10 * 60_000;
+
+impl Till {
+    /// A till as it was left.
+    ///
+    /// # Errors
+    /// [`TillError::Journal`].
+    pub fn open(
+        setup: Setup,
+        journal: Journal,
+        mut store: Box<dyn CacheStore>,
+        random: Box<dyn Randomness>,
+        now_ms: u64,
+    ) -> Result<Self, TillError> {
+        let cache = Cache::load(&mut *store);
+        let mut till = Self {
+            setup,
+            journal,
+            store,
+            random,
+            faults: Faults::default(),
+            cache,
+            is_cache_new: false,
+            tally: offline::Tally::default(),
+            notes: Vec::new(),
+            recovered: Vec::new(),
+            sale: None,
+            flight: None,
+            tickets: 0,
+            link: Link::Unknown,
+            schedule: background::Schedule::default(),
+            batch: forwarding::BATCH_MAX,
+            gap: None,
+            stuck: None,
+            problem: None,
+            journal_error: None,
+            unsure: None,
+            is_revoked: false,
+            last_ms: now_ms,
+            own_sequence: 0,
+            approved_before: None,
+        };
+        if let Some(location) = till.cache.location {
+            till.setup.location = location;
+        }
+        till.read_journal(now_ms)?;
+        Ok(till)
+    }
+
+    fn read_journal(&mut self, now_ms: u64) -> Result<(), TillError> {
+        self.count_waiting().map_err(|error| TillError::Journal(error.to_string()))?;
+        self.read_notes()?;
+        let extent = self.journal.extent();
+        if extent.waiting() > 0
+            && let Ok(last) = self.journal.after(extent.last - 1, 1)
+            && let Some(sale) = last.first().and_then(|record| requests::Forwarded::read(&record.sale))
+            && self.stamp(now_ms).saturating_sub(sale.sold_at_ms) < RECENT_MS
+        {
+            let (client, amount_cents) = sale.payer.client();
+            let (sale, sold_at_ms) = (sale.id, sale.sold_at_ms);
+            self.recovered.push(Recovered::Journalled { sale, client, amount_cents, sold_at_ms });
+        }
+        Ok(())
+    }
+
+    /// Plants faults that tests must find.
+    pub fn plant(&mut self, faults: Faults) {
+        self.faults = faults;
+        if faults.no_fsync {
+            self.journal.forget_to_sync();
+        }
+        if faults.limits_forgotten_at_restart {
+            self.tally = offline::Tally::default();
+        }
+    }
+
+    /// The journal.
+    pub const fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// What it knows without a connection.
+    pub const fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
+    /// Where it stands: the service may have moved it.
+    pub const fn location(&self) -> Uuid {
+        self.setup.location
+    }
+
+    /// Goes on with a journal that was opened anew after its disk failed.
+    ///
+    /// # Errors
+    /// [`TillError::Journal`].
+    pub fn replace_journal(&mut self, journal: Journal, now_ms: u64) -> Result<(), TillError> {
+        self.journal = journal;
+        self.journal_error = None;
+        let known = std::mem::take(&mut self.notes);
+        self.count_waiting().map_err(|error| TillError::Journal(error.to_string()))?;
+        // what is known here may not have come to the disk that failed
+        for note in known {
+            self.keep_note(note);
+        }
+        self.last_ms = now_ms;
+        if let Some((id, client)) = self.unsure.take() {
+            let extent = self.journal.extent();
+            let last = self.journal.after(extent.last.saturating_sub(1), 1).unwrap_or_default();
+            let is_there = last
+                .first()
+                .is_some_and(|record| requests::Forwarded::read(&record.sale).is_some_and(|sale| sale.id == id));
+            if is_there {
+                self.note_undo(id, client, None);
+            }
+        }
+        Ok(())
+    }
+
+    fn journal_failed(&mut self, error: &JournalError) {
+        self.journal_error = Some(error.to_string());
+        // what cannot be marked as delivered would be sent again at once
+        self.schedule.forward_ms = self.last_ms.saturating_add(self.setup.retry_max_ms);
+    }
+
+    /// Why nothing can be journalled, if so.
+    pub fn journal_fault(&self) -> Option<String> {
+        self.journal_error.clone().or_else(|| self.journal.damage().map(str::to_owned))
+    }
+
+    /// Whether the journal is to be opened anew, from its disk.
+    pub const fn wants_new_journal(&self) -> bool {
+        self.journal_error.is_some()
+    }
+
+    /// What became of sales that nobody waited for any more; each is said once.
+    pub fn take_recovered(&mut self) -> Vec<Recovered> {
+        std::mem::take(&mut self.recovered)
+    }
+
+    /// What the screen says about the till.
+    pub fn state(&self) -> State {
+        State {
+            link: self.link,
+            waiting: self.journal.extent().waiting(),
+            waiting_cents: self.tally.cents(),
+            contact_ms: self.cache.contact_ms,
+            prices_ms: self.cache.prices.as_ref().map(|kept| kept.read_ms),
+            cards_ms: self.cache.cards.as_ref().map(|kept| kept.read_ms),
+            hotlist_ms: self.cache.hotlist.as_ref().map(|kept| kept.read_ms),
+            stuck: self.stuck.clone(),
+            journal_fault: self.journal_fault(),
+            is_revoked: self.is_revoked,
+            problem: self.problem.clone(),
+            undoing: self.notes.iter().filter(|note| note.undoing != notes::Undoing::Asking).count(),
+        }
+    }
+
+    /// The service's time, as far as it is known.
+    pub fn stamp(&self, now_ms: u64) -> u64 {
+        now_ms.saturating_add_signed(self.cache.clock_offset_ms)
+    }
+
+    fn new_id(&mut self, now_ms: u64) -> Result<Uuid, NoRandomness> {
+        let mut bytes = [0; 10];
+        self.random.fill(&mut bytes)?;
+        Ok(uuid::Builder::from_unix_timestamp_millis(self.stamp(now_ms), &bytes).into_uuid())
+    }
+
+    /// Somewhere between half of it and all of it, so that tills do not come back together.
+    fn jitter(&mut self, span_ms: u64) -> u64 {
+        let mut byte = [0];
+        // without randomness all of it
+        let share = if self.random.fill(&mut byte).is_ok() { u64::from(byte[0]) } else { 255 };
+        span_ms / 2 + span_ms.saturating_mul(share) / 510
+    }
+
+    /// Makes the request that is out from now on; whatever was out before is no longer awaited.
+    fn request(&mut self, purpose: Purpose, path: String, post: Option<(Bytes, Uuid)>) -> Next {
+        self.tickets += 1;
+        let ticket = self.tickets;
+        self.flight = Some(Flight { ticket, purpose });
+        Next::Send(Request {
+            ticket,
+            path,
+            query: None,
+            post,
+            if_none_match: None,
+            timeout_ms: self.setup.timeout_ms,
+            clock_offset_ms: self.cache.clock_offset_ms,
+        })
+    }
+
+    /// What is to be done now.
+    pub fn step(&mut self, now_ms: u64) -> Next {
+        self.last_ms = now_ms;
+        if self.sale.is_none()
+            && let Some(sale) = self.approved_before.take()
+        {
+            // a planted fault: what was approved is journalled now; the till has said already what it said
+            drop(self.append(&sale));
+        }
+        match self.step_sale(now_ms) {
+            Some(next) => next,
+            None => self.step_background(now_ms),
+        }
+    }
+
+    /// What came of a request. A ticket that is no longer awaited changes nothing.
+    pub fn replied(&mut self, ticket: u64, reply: Result<Reply, NoAnswer>, now_ms: u64) {
+        self.last_ms = now_ms;
+        let Some(flight) = self.flight.take_if(|flight| flight.ticket == ticket) else { return };
+        if let Ok(reply) = &reply
+            && reply.status == 401
+            && crate::settling::problem(reply).slug == "terminal-revoked"
+        {
+            self.is_revoked = true;
+        }
+        if flight.purpose.is_of_sale() {
+            self.replied_to_sale(flight.purpose, reply, now_ms);
+        } else {
+            self.replied_in_background(flight.purpose, reply, now_ms);
+        }
+        self.keep_cache();
+    }
+
+    /// Keeps what was read, if anything was.
+    fn keep_cache(&mut self) {
+        if std::mem::take(&mut self.is_cache_new)
+            && let Err(error) = self.cache.save(&mut *self.store)
+        {
+            self.problem = Some(format!("what was read cannot be kept: {error}"));
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests;

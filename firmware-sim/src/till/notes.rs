@@ -1,0 +1,170 @@
+//! Attempts whose end is not known: noted before they are sent, so that neither a restart nor a cancelled sale forgets one.
+//!
+//! After a restart the service is asked how each ended. What it never got is voided, so that a late copy books nothing;
+//! what it approved is told to staff, who know whether it was handed over. What staff gave up is voided.
+
+use hyper::body::Bytes;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Next, Purpose, Recovered, Till, TillError};
+use crate::answer::{Answer, Outcome};
+use crate::client::Reply;
+use crate::request::{Client, Void};
+use crate::settling::{problem, sale_path};
+
+/// How a note is dealt with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Undoing {
+    /// Under way.
+    Asking,
+    /// Nobody waits for it any more: how did it end?
+    LeftOver,
+    /// It is to be undone, by a void of this id.
+    Undo { void: Uuid },
+}
+
+/// An attempt whose end is not known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Note {
+    #[serde(skip)]
+    pub id: Uuid,
+    pub client: Client,
+    #[serde(default)]
+    pub staff: Option<Uuid>,
+    pub undoing: Undoing,
+}
+
+impl Till {
+    /// Reads the notes of before the restart.
+    pub(super) fn read_notes(&mut self) -> Result<(), TillError> {
+        let notes = self.journal.notes().map_err(|error| TillError::Journal(error.to_string()))?;
+        self.notes.clear();
+        for (id, text) in notes {
+            // a note that cannot be read is of another version of this program, and asks for nothing
+            let Ok(mut note) = serde_json::from_slice::<Note>(&text) else { continue };
+            note.id = id;
+            if note.undoing == Undoing::Asking {
+                note.undoing = Undoing::LeftOver;
+            }
+            self.notes.push(note);
+        }
+        Ok(())
+    }
+
+    pub(super) fn keep_note(&mut self, note: Note) {
+        // without the note an attempt is asked for all the same while the program runs: a full disk stops no online sale
+        match serde_json::to_vec(&note) {
+            Ok(text) => {
+                if let Err(error) = self.journal.note(note.id, &text) {
+                    self.journal_failed(&error);
+                }
+            }
+            Err(error) => self.problem = Some(error.to_string()),
+        }
+        self.notes.retain(|known| known.id != note.id);
+        self.notes.push(note);
+    }
+
+    pub(super) fn note_asking(&mut self, id: Uuid, client: Client, staff: Option<Uuid>) {
+        self.keep_note(Note { id, client, staff, undoing: Undoing::Asking });
+    }
+
+    pub(super) fn note_undo(&mut self, id: Uuid, client: Client, staff: Option<Uuid>) {
+        // the void has an id of its own, the same at each try: after a restart too
+        match self.new_id(self.last_ms) {
+            Ok(void) => self.keep_note(Note { id, client, staff, undoing: Undoing::Undo { void } }),
+            Err(error) => self.problem = Some(error.to_string()),
+        }
+    }
+
+    pub(super) fn forget_note(&mut self, id: Uuid) {
+        let before = self.notes.len();
+        self.notes.retain(|note| note.id != id);
+        if self.notes.len() != before
+            && let Err(error) = self.journal.forget(id)
+        {
+            self.journal_failed(&error);
+        }
+    }
+
+    /// Undoes a sale of this till, also one that was made without the service: as soon as the service has it.
+    ///
+    /// # Errors
+    /// [`TillError`].
+    pub fn undo(&mut self, sale: Uuid, client: Client, staff: Option<Uuid>, now_ms: u64) -> Result<(), TillError> {
+        if self.is_revoked {
+            return Err(TillError::Revoked);
+        }
+        let void = self.new_id(now_ms)?;
+        self.keep_note(Note { id: sale, client, staff, undoing: Undoing::Undo { void } });
+        Ok(())
+    }
+
+    /// The oldest note that something can be done about now.
+    fn next_note(&self) -> Option<&Note> {
+        // a sale that was made without the service must be there before it is undone
+        let may_void = self.journal.extent().waiting() == 0;
+        self.notes.iter().find(|note| match note.undoing {
+            Undoing::Asking => false,
+            Undoing::LeftOver => true,
+            Undoing::Undo { .. } => may_void,
+        })
+    }
+
+    pub(super) fn has_work_of_notes(&self) -> bool {
+        self.next_note().is_some()
+    }
+
+    /// Sends what the oldest note asks for; none if there is nothing.
+    pub(super) fn send_note(&mut self) -> Option<Next> {
+        let note = self.next_note()?;
+        let (id, purpose) = (note.id, Purpose::Note(note.id));
+        match note.undoing {
+            Undoing::Undo { void } => {
+                let body = serde_json::to_vec(&Void { id: void, staff: note.staff, client: note.client }).ok()?;
+                Some(self.request(purpose, format!("{}/void", sale_path(id)), Some((Bytes::from(body), void))))
+            }
+            _ => Some(self.request(purpose, sale_path(id), None)),
+        }
+    }
+
+    /// What came of it. Answers whether it is over.
+    pub(super) fn replied_to_note(&mut self, id: Uuid, reply: &Reply) -> bool {
+        let Some(note) = self.notes.iter().find(|note| note.id == id).cloned() else { return true };
+        let is_void = matches!(note.undoing, Undoing::Undo { .. });
+        match reply.status {
+            200 => {
+                let answer = Answer::read(&reply.body).ok();
+                let outcome = answer.as_ref().map(|answer| answer.outcome);
+                let reason = answer.and_then(|answer| answer.reason).map(str::to_owned);
+                match (is_void, outcome) {
+                    (true, Some(Outcome::Booked | Outcome::CancelledBeforehand)) => {
+                        self.recovered.push(Recovered::Undone { sale: id });
+                    }
+                    // what was never sold needs no undoing
+                    (true, Some(_)) if reason.as_deref() == Some("not_approved") => {}
+                    (true, _) => self.recovered.push(Recovered::NotUndone { sale: id, reason }),
+                    (false, Some(Outcome::Approved | Outcome::ApprovedInPart)) => {
+                        self.recovered.push(Recovered::Approved { sale: id, client: note.client });
+                    }
+                    (false, _) => {}
+                }
+                self.forget_note(id);
+                true
+            }
+            404 if !is_void => {
+                self.note_undo(id, note.client, note.staff);
+                true
+            }
+            400..=499 if is_void && !matches!(reply.status, 401 | 429) => {
+                let reason = Some(problem(reply).slug);
+                self.recovered.push(Recovered::NotUndone { sale: id, reason });
+                self.forget_note(id);
+                true
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The rules without the service.
+
+use super::*;
+
+#[test]
+fn a_card_is_refused_for_each_rule_and_nothing_is_journalled() {
+    for (tag, lines, expected) in [
+        (9, vec![line(1, 1)], Refusal::CardUnknown),
+        (6, vec![line(1, 1)], Refusal::CardBlocked),
+        (7, vec![line(1, 1)], Refusal::CardExpired),
+        (5, vec![line(1, 26)], Refusal::TapLimit),
+        (5, vec![line(1, 201)], Refusal::TerminalLimit),
+        (5, vec![], Refusal::Basket),
+    ] {
+        let mut world = World::new();
+        world.book.blocked.lock().unwrap().push(Uuid::from_bytes([6; 16]));
+        world.rest(70_000);
+        world.network = Network::Refused;
+        let mut card = card(tag);
+        let ended = world.sell(wanted(Buyer::Card, &lines), &mut card);
+        assert_eq!(refusal(ended), expected);
+        assert_eq!(world.till.journal().extent().last, 0);
+        // what the till refuses by itself costs the card nothing; the tap for the service came before
+        assert_eq!(card.state().offline_count, 0);
+    }
+}
+
+#[test]
+fn a_card_that_has_no_limits_left_declines_and_the_till_says_so() {
+    let mut world = World::cut_off_and_known();
+    let file: CardFile = serde_json::from_str(&card_json(5)).unwrap();
+    let ended = world.sell(wanted(Buyer::Card, &[line(1, 1)]), &mut file.fleeting().unwrap());
+    assert_eq!(refusal(ended), Refusal::CardDeclined);
+    assert_eq!(world.till.journal().extent().last, 0);
+}
+
+#[test]
+fn a_card_with_wrong_keys_is_not_believed() {
+    let mut world = World::cut_off_and_known();
+    let json = card_json(5)
+        .replace("0b0b", "0d0d")
+        .replace("\"state\"", r#""limits":{"tap_cents":9000,"total_cents":9000,"count":9},"state""#);
+    let file: CardFile = serde_json::from_str(&json).unwrap();
+    let ended = world.sell(wanted(Buyer::Card, &[line(1, 1)]), &mut file.fleeting().unwrap());
+    assert_eq!(refusal(ended), Refusal::CardNotGenuine);
+    assert_eq!(world.till.journal().extent().last, 0);
+}
+
+#[test]
+fn a_cards_total_and_taps_count_until_the_service_has_them_also_after_a_restart() {
+    let mut world = World::cut_off_and_known();
+    let mut card = card(5);
+    for _ in 0..2 {
+        let ended = world.sell(wanted(Buyer::Card, &[line(1, 20)]), &mut card);
+        assert!(matches!(ended, Ended::Offline { .. }), "{ended:?}");
+        world.restart();
+    }
+    let sells = |world: &mut World, card: &mut Card<Fleeting>, quantity| {
+        world.sell(wanted(Buyer::Card, &[line(1, quantity)]), card)
+    };
+    assert_eq!(refusal(sells(&mut world, &mut card, 11)), Refusal::CardLimit);
+    for _ in 0..3 {
+        assert!(matches!(sells(&mut world, &mut card, 1), Ended::Offline { .. }));
+    }
+    assert_eq!(refusal(sells(&mut world, &mut card, 1)), Refusal::CardLimit);
+    world.network = Network::Up;
+    world.rest(70_000);
+    world.network = Network::Refused;
+    assert!(matches!(sells(&mut world, &mut card, 20), Ended::Offline { .. }));
+}
+
+#[test]
+fn a_terminals_total_and_records_count_also_after_a_restart() {
+    let mut world = World::cut_off_and_known();
+    // 30 records, 200 euro: by name no money counts, and each is a record
+    for _ in 0..30 {
+        let ended = world.sell(wanted(Buyer::Wallet(17), &[line(2, 1)]), &mut card(5));
+        assert!(matches!(ended, Ended::Offline { .. }), "{ended:?}");
+    }
+    world.restart();
+    assert_eq!(refusal(world.sell_by_card(5, &[line(1, 1)])), Refusal::TerminalLimit);
+    // care and meals are never refused
+    let ended = world.sell(wanted(Buyer::Wallet(17), &[line(2, 1)]), &mut card(5));
+    assert!(matches!(ended, Ended::Offline { .. }), "{ended:?}");
+}
+
+#[test]
+fn after_too_many_hours_without_the_service_cards_wait_and_meals_do_not() {
+    let mut world = World::cut_off_and_known();
+    world.now_ms += 24 * 3_600_000;
+    assert_eq!(refusal(world.sell_by_card(5, &[line(1, 1)])), Refusal::TooLongAway);
+    let ended = world.sell(wanted(Buyer::Wallet(17), &[line(2, 1)]), &mut card(5));
+    assert!(matches!(ended, Ended::Offline { .. }), "{ended:?}");
+    // a clock that is set back gives no more hours
+    world.now_ms -= 20 * 3_600_000;
+    assert_eq!(refusal(world.sell_by_card(5, &[line(1, 1)])), Refusal::TooLongAway);
+}
+
+#[test]
+fn by_name_only_care_and_meals_are_registered_without_the_service() {
+    let mut world = World::cut_off_and_known();
+    let ended = world.sell(wanted(Buyer::Wallet(17), &[line(2, 1), line(1, 1)]), &mut card(5));
+    assert_eq!(refusal(ended), Refusal::NeedsCard);
+    let id = offline_id(&world.sell(wanted(Buyer::Wallet(17), &[line(2, 1)]), &mut card(5)));
+    world.network = Network::Up;
+    world.rest(70_000);
+    assert_eq!(world.book.forwarded(id), Some(200));
+}
+
+#[test]
+fn a_till_that_never_heard_the_service_sells_nothing_and_one_that_did_sells_after_a_restart() {
+    let (disk, store) = (MemoryDisk::default(), MemoryCache::default());
+    let till = open(&disk, &store, NOON_MS);
+    let book = Book::default();
+    let mut world = World { book, disk, store, till, network: Network::Refused, now_ms: NOON_MS, sent: Vec::new() };
+    assert_eq!(refusal(world.sell_by_card(5, &[line(1, 1)])), Refusal::NothingKnown);
+    world.book.price_list.store(3, Ordering::Relaxed);
+    world.network = Network::Up;
+    world.rest(70_000);
+    world.network = Network::Refused;
+    world.restart();
+    let ended = world.sell_by_card(5, &[line(1, 1)]);
+    assert!(matches!(ended, Ended::Offline { .. }), "{ended:?}");
+}
+
+#[test]
+fn a_pin_is_asked_without_the_service_too() {
+    let mut world = World::cut_off_and_known();
+    let right = PinBlock::of_digits(b"1234").unwrap();
+    let mut card = pin_card(5);
+    world.till.sell(wanted(Buyer::Card, &[line(1, 1)]), world.now_ms).unwrap();
+    let id = offline_id(&world.go_on(&mut card, Some(&right)));
+    world.network = Network::Up;
+    world.rest(70_000);
+    assert_eq!(world.book.forwarded(id), Some(100));
+}
+
+#[test]
+fn a_torn_tap_without_the_service_is_journalled_once() {
+    for (left, after) in [(1, false), (1, true)] {
+        let mut world = World::cut_off_and_known();
+        let mut card = card(5);
+        world.till.sell(wanted(Buyer::Card, &[line(1, 1)]), world.now_ms).unwrap();
+        world.till.tap(&mut Torn { card: &mut card, left, after }, None, world.now_ms);
+        assert!(matches!(world.till.step(world.now_ms), Next::Tap(TapFor::Again)));
+        let id = offline_id(&world.go_on(&mut card, None));
+        assert_eq!((card.state().counter, card.state().offline_count), (1, 1));
+        world.network = Network::Up;
+        world.rest(70_000);
+        assert_eq!(world.book.forwarded(id), Some(100));
+    }
+}
+
+#[test]
+fn on_a_full_disk_nothing_is_sold_without_the_service_and_with_it_all_is() {
+    let mut world = World::cut_off_and_known();
+    world.disk.set_broken(Some(Broken::FullAfter(0)));
+    let refused = world.sell_by_card(5, &[line(1, 1)]);
+    assert!(matches!(refusal(refused), Refusal::Journal(_)));
+    assert!(world.till.wants_new_journal());
+    assert!(matches!(refusal(world.sell_by_card(5, &[line(1, 1)])), Refusal::Journal(_)));
+    world.network = Network::Up;
+    world.rest(120_000);
+    let ended = world.sell_by_card(6, &[line(1, 1)]);
+    assert!(matches!(ended, Ended::Answered { .. }), "{ended:?}");
+    // room again: the journal is opened anew
+    world.disk.set_broken(None);
+    world.disk.program_killed();
+    let journal = Journal::open(world.disk.backend(), HERE).unwrap();
+    world.till.replace_journal(journal, world.now_ms).unwrap();
+    world.network = Network::Refused;
+    let ended = world.sell_by_card(6, &[line(1, 1)]);
+    assert!(matches!(ended, Ended::Offline { .. }), "{ended:?}");
+}
+
+#[test]
+fn a_sale_that_was_refused_for_its_disk_and_is_on_it_all_the_same_is_undone() {
+    let mut found = 0;
+    for full_after in 0..40 {
+        let mut world = World::cut_off_and_known();
+        world.disk.set_broken(Some(Broken::FullAfter(full_after)));
+        let mut shown = Vec::new();
+        loop {
+            match world.sell(wanted(Buyer::Wallet(17), &[line(2, 1)]), &mut card(5)) {
+                Ended::Offline { id, .. } => shown.push(id),
+                Ended::Refused { .. } => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        world.disk.set_broken(None);
+        world.disk.program_killed();
+        let journal = Journal::open(world.disk.backend(), HERE).unwrap();
+        world.till.replace_journal(journal, world.now_ms).unwrap();
+        let last = usize::try_from(world.till.journal().extent().last).unwrap();
+        world.network = Network::Up;
+        world.rest(120_000);
+        let closed = world.book.closed.lock().unwrap().clone();
+        assert!(shown.iter().all(|id| !closed.contains(id)));
+        assert_eq!(last, shown.len() + closed.len(), "{full_after}");
+        found += closed.len();
+    }
+    assert!(found > 0, "no write is the last one of a commit");
+}

@@ -1,0 +1,212 @@
+//! While the service answers, and while it is being found out that it does not.
+
+use super::*;
+
+#[test]
+fn a_sale_is_answered_by_the_service_and_the_card_is_told() {
+    let mut world = World::new();
+    let ended = world.sell_by_card(5, &[line(1, 2)]);
+    let Ended::Answered { answered, card, .. } = ended else { panic!("{ended:?}") };
+    assert_eq!((answered.outcome, card, answered.nonsense), (Outcome::Approved, CardTold::Told, None));
+    assert_eq!(world.till.state().undoing, 0);
+    assert_eq!(world.till.journal().extent().last, 0);
+}
+
+#[test]
+fn a_script_reaches_the_card_with_the_answer() {
+    let mut world = World::new();
+    let mut card = card(5);
+    let key = ScriptKey::new(Secret::new([0x0b; 32]));
+    let script = Script::sign(&key, &[5; 16], 1, 4, Change::Block);
+    *world.book.script.lock().unwrap() = Some(hex::encode(&script.encode()));
+    let ended = world.sell(wanted(Buyer::Card, &[line(1, 1)]), &mut card);
+    assert!(matches!(ended, Ended::Answered { card: CardTold::ToldWithScript(4), .. }), "{ended:?}");
+    assert!(card.state().is_blocked);
+    // the card now declines by itself; the script that unblocks it is asked for
+    let script = Script::sign(&key, &[5; 16], 1, 5, Change::Unblock);
+    *world.book.script.lock().unwrap() = Some(hex::encode(&script.encode()));
+    let ended = world.sell(wanted(Buyer::Card, &[line(1, 1)]), &mut card);
+    let Ended::Refused { refusal, card: told, undoes } = ended else { panic!("{ended:?}") };
+    assert_eq!((refusal, told, undoes), (Refusal::CardDeclined, CardTold::ToldWithScript(5), None));
+    assert!(!card.state().is_blocked);
+}
+
+#[test]
+fn a_sale_whose_answer_was_lost_is_asked_for_and_not_made_twice() {
+    let mut world = World::new();
+    let mut card = card(5);
+    world.till.sell(wanted(Buyer::Card, &[line(1, 1)]), world.now_ms).unwrap();
+    world.till.tap(&mut card, None, world.now_ms);
+    let Next::Send(request) = world.till.step(world.now_ms) else { panic!() };
+    world.network = Network::AnswerLost;
+    world.carry(&request);
+    assert!(matches!(world.till.step(world.now_ms), Next::Asking { .. }));
+    world.network = Network::Up;
+    let ended = world.go_on(&mut card, None);
+    assert!(matches!(ended, Ended::Answered { .. }), "{ended:?}");
+    assert_eq!(world.posts("/api/v1/sales"), 1);
+}
+
+#[test]
+fn without_an_answer_in_time_a_new_tap_is_forwarded_in_place_of_the_attempt() {
+    for network in [Network::Silent, Network::AnswerLost] {
+        let mut world = World::cut_off(network);
+        let mut card = card(5);
+        let before_ms = world.now_ms;
+        let ended = world.sell(wanted(Buyer::Card, &[line(1, 1)]), &mut card);
+        let Ended::Offline { id, instead_of: Some(attempt), sequence: 1, .. } = ended else { panic!("{ended:?}") };
+        assert!(world.now_ms - before_ms <= 21_000, "{}", world.now_ms - before_ms);
+        // two taps: the one that was signed for the service is not what is forwarded
+        assert_eq!(card.state().counter, 2);
+        assert_eq!(world.till.state().undoing, 0);
+        world.network = Network::Up;
+        world.rest(120_000);
+        assert_eq!(world.till.state().waiting, 0);
+        let booked = world.book.forwarded(id);
+        assert_eq!(booked.is_some(), network == Network::Silent);
+        // a late copy of the attempt books nothing
+        assert!(world.book.answers.lock().unwrap().contains_key(&attempt) == booked.is_none());
+    }
+}
+
+#[test]
+fn a_service_that_refuses_the_connection_is_away_at_once_and_nothing_is_named() {
+    let mut world = World::cut_off(Network::Refused);
+    let before_ms = world.now_ms;
+    let ended = world.sell_by_card(5, &[line(1, 1)]);
+    assert!(matches!(ended, Ended::Offline { instead_of: None, .. }), "{ended:?}");
+    assert!(world.now_ms - before_ms < 100);
+    assert_eq!(world.till.state().undoing, 0);
+}
+
+#[test]
+fn while_the_service_is_known_to_be_away_a_sale_does_not_wait_for_it() {
+    let mut world = World::cut_off_and_known();
+    let sent = world.sent.len();
+    let ended = world.sell_by_card(5, &[line(1, 1)]);
+    assert!(matches!(ended, Ended::Offline { .. }), "{ended:?}");
+    assert_eq!(world.sent.len(), sent);
+}
+
+#[test]
+fn a_sale_that_staff_cancel_while_its_end_is_unknown_is_undone() {
+    for network in [Network::Silent, Network::AnswerLost] {
+        let mut world = World::new();
+        world.till.sell(wanted(Buyer::Card, &[line(1, 1)]), world.now_ms).unwrap();
+        world.till.tap(&mut card(5), None, world.now_ms);
+        let Next::Send(request) = world.till.step(world.now_ms) else { panic!() };
+        world.network = network;
+        world.carry(&request);
+        world.till.cancel(world.now_ms);
+        let ended = world.till.step(world.now_ms);
+        let Next::Ended(Ended::Cancelled { undoes: Some(sale) }) = ended else { panic!("{ended:?}") };
+        // the program ends before the service is there again
+        world.restart();
+        assert_eq!(world.till.state().undoing, 1);
+        world.network = Network::Up;
+        world.rest(60_000);
+        assert!(world.book.closed.lock().unwrap().contains(&sale));
+        assert_eq!(world.till.take_recovered(), [Recovered::Undone { sale }]);
+        assert_eq!(world.till.state().undoing, 0);
+    }
+}
+
+#[test]
+fn a_program_that_dies_while_it_asks_finds_out_afterwards() {
+    for network in [Network::Silent, Network::AnswerLost] {
+        let mut world = World::new();
+        world.till.sell(wanted(Buyer::Card, &[line(1, 1)]), world.now_ms).unwrap();
+        world.till.tap(&mut card(5), None, world.now_ms);
+        let Next::Send(request) = world.till.step(world.now_ms) else { panic!() };
+        world.network = network;
+        world.carry(&request);
+        world.disk.power_lost(3);
+        world.till = open(&world.disk, &world.store, world.now_ms);
+        world.network = Network::Up;
+        world.rest(60_000);
+        let sale = request.post.unwrap().1;
+        let client = request::Client::Card(Uuid::from_bytes([5; 16]));
+        let (expected, is_closed) = match network {
+            // staff are told, and know whether it was handed over
+            Network::AnswerLost => (Recovered::Approved { sale, client }, false),
+            _ => (Recovered::Undone { sale }, true),
+        };
+        assert_eq!(world.till.take_recovered(), [expected]);
+        assert_eq!(world.book.closed.lock().unwrap().contains(&sale), is_closed);
+    }
+}
+
+#[test]
+fn a_torn_tap_goes_on_with_what_the_card_signed() {
+    for (left, after) in [(0, false), (1, false), (1, true)] {
+        let mut world = World::new();
+        let mut card = card(5);
+        world.till.sell(wanted(Buyer::Card, &[line(1, 1)]), world.now_ms).unwrap();
+        world.till.tap(&mut Torn { card: &mut card, left, after }, None, world.now_ms);
+        let again = matches!(world.till.step(world.now_ms), Next::Tap(TapFor::Again));
+        assert_eq!(again, left == 1);
+        if left == 1 {
+            // another card is not the one that was pulled away
+            world.till.tap(&mut super::card(6), None, world.now_ms);
+            assert!(matches!(world.till.step(world.now_ms), Next::Tap(TapFor::Again)));
+        }
+        let ended = world.go_on(&mut card, None);
+        assert!(matches!(ended, Ended::Answered { .. }), "{ended:?}");
+        assert_eq!(card.state().counter, 1);
+    }
+}
+
+#[test]
+fn a_pin_is_asked_where_the_card_has_one_and_three_wrong_ones_sell_nothing() {
+    let mut world = World::new();
+    let (right, wrong) = (PinBlock::of_digits(b"1234").unwrap(), PinBlock::of_digits(b"4321").unwrap());
+    let mut card = pin_card(5);
+    world.till.sell(wanted(Buyer::Card, &[line(1, 1)]), world.now_ms).unwrap();
+    world.till.tap(&mut card, None, world.now_ms);
+    assert!(matches!(world.till.step(world.now_ms), Next::Pin { tries_left: None }));
+    world.till.tap(&mut card, Some(&wrong), world.now_ms);
+    assert!(matches!(world.till.step(world.now_ms), Next::Pin { tries_left: Some(2) }));
+    let ended = world.go_on(&mut card, Some(&right));
+    assert!(matches!(ended, Ended::Answered { .. }), "{ended:?}");
+
+    world.till.sell(wanted(Buyer::Card, &[line(1, 1)]), world.now_ms).unwrap();
+    let key = ScriptKey::new(Secret::new([0x0b; 32]));
+    let script = Script::sign(&key, &[5; 16], 1, 1, Change::Unblock);
+    *world.book.script.lock().unwrap() = Some(hex::encode(&script.encode()));
+    let ended = world.go_on(&mut card, Some(&wrong));
+    let Ended::Refused { refusal: Refusal::PinBlocked, card: told, .. } = ended else { panic!("{ended:?}") };
+    assert_eq!((told, card.state().pin_tries_left), (CardTold::ToldWithScript(1), 3));
+}
+
+#[test]
+fn a_clock_that_is_hours_off_is_set_by_the_service_and_kept() {
+    for ahead_ms in [-5 * 3_600_000_i64, 3 * 3_600_000] {
+        let (disk, store) = (MemoryDisk::default(), MemoryCache::default());
+        // the fake's clock in a 401 says noon
+        let now_ms = NOON_MS.saturating_add_signed(-ahead_ms);
+        let till = open(&disk, &store, now_ms);
+        let book = Book::default();
+        book.price_list.store(3, Ordering::Relaxed);
+        book.clock_ahead_ms.store(ahead_ms, Ordering::Relaxed);
+        let mut world = World { book, disk, store, till, network: Network::Up, now_ms, sent: Vec::new() };
+        world.rest(1_000);
+        assert!(world.till.stamp(now_ms).abs_diff(NOON_MS) < 5_000, "{ahead_ms}");
+        world.network = Network::Refused;
+        world.restart();
+        let Ended::Offline { id, .. } = world.sell_by_card(5, &[line(1, 1)]) else { panic!() };
+        assert!(id.get_timestamp().unwrap().to_unix().0.abs_diff(NOON_MS / 1000) < 5);
+    }
+}
+
+#[test]
+fn a_terminal_that_was_moved_signs_where_it_stands_now_also_after_a_restart() {
+    let mut world = World::new();
+    world.book.moved_to.store(2, Ordering::Relaxed);
+    world.rest(70_000);
+    assert_eq!(world.till.location(), Uuid::from_bytes([2; 16]));
+    world.restart();
+    assert_eq!(world.till.location(), Uuid::from_bytes([2; 16]));
+    world.network = Network::Refused;
+    let ended = world.sell_by_card(5, &[line(1, 1)]);
+    assert!(matches!(ended, Ended::Offline { .. }), "{ended:?}");
+}

@@ -1,0 +1,7 @@
+ALTER TABLE terminal
+    DROP COLUMN software,
+    DROP COLUMN journal_waiting,
+    DROP COLUMN journal_last,
+    DROP COLUMN last_seen_at;
+DROP FUNCTION make_room_for_enrolment();
+DROP TABLE enrolment;
