@@ -183,3 +183,52 @@ fn each_rule_is_seen_to_fail() {
         assert_eq!(broken_rules(name, text), Vec::<String>::new(), "{name}");
     }
 }
+
+/// The tests that a page of threats names: in backticks, in the last column of its tables.
+fn named_tests(page: &str) -> Vec<(String, Vec<String>)> {
+    let rows = page.lines().filter_map(|line| line.trim().strip_prefix('|')?.strip_suffix('|'));
+    let rows = rows.map(|row| row.split('|').map(str::trim).collect::<Vec<_>>());
+    rows.filter(|cells| !cells[0].is_empty() && cells[0] != "threat" && !cells[0].starts_with("---"))
+        .map(|cells| {
+            let names = cells[cells.len() - 1].split('`').skip(1).step_by(2);
+            (cells[0].to_owned(), names.map(str::to_owned).collect())
+        })
+        .collect()
+}
+
+/// What of a page of threats nothing shows.
+fn threats_without_a_test(page: &str, sources: &[(String, String)]) -> Vec<String> {
+    let mut missing = Vec::new();
+    for (threat, tests) in named_tests(page) {
+        if tests.is_empty() {
+            missing.push(format!("{threat}: no test is named"));
+        }
+        for test in tests {
+            let declared = [format!("fn {test}("), format!("{test} {{")];
+            let is_there = sources.iter().any(|(_, text)| {
+                text.lines().any(|line| declared.iter().any(|start| code(line).contains(start.as_str())))
+            });
+            if !is_there {
+                missing.push(format!("{threat}: there is no test `{test}`"));
+            }
+        }
+    }
+    missing
+}
+
+#[test]
+fn each_threat_is_answered_by_a_test_that_is_there() {
+    let page = fs::read_to_string(root().join("docs/threats.md")).unwrap();
+    assert!(named_tests(&page).len() >= 12, "the table of threats was not found");
+    let missing = threats_without_a_test(&page, &sources());
+    assert!(missing.is_empty(), "\n{}", missing.join("\n"));
+}
+
+#[test]
+fn a_threat_without_a_test_is_seen() {
+    let sources = [("tests/api/sales.rs".to_owned(), "async fn a_replay_books_nothing() {".to_owned())];
+    let page = |test: &str| format!("| threat | answer | shown by |\n| --- | --- | --- |\n| replay | none | {test} |\n");
+    assert_eq!(threats_without_a_test(&page("`a_replay_books_nothing`"), &sources), Vec::<String>::new());
+    assert_eq!(threats_without_a_test(&page("`a_dream`"), &sources), ["replay: there is no test `a_dream`"]);
+    assert_eq!(threats_without_a_test(&page("a promise"), &sources), ["replay: no test is named"]);
+}
