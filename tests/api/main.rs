@@ -4,21 +4,26 @@
 
 mod authentication;
 mod card;
+mod cards;
 mod catalogue;
 mod health;
 mod hotlist;
+mod keys;
 mod malformed;
 mod openapi;
 mod outage;
+mod pin;
 mod problems;
 mod rates;
 mod refunds;
 mod requests;
 mod sales;
+mod scripts;
 mod secrets;
 mod service;
 mod shutdown;
 mod signatures;
 #[path = "../support/mod.rs"]
 mod support;
+mod virtual_card;
 mod wire;
