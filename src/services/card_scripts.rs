@@ -205,10 +205,13 @@ impl CardScripts {
 
     /// Does so each second.
     pub async fn keep(self: Arc<Self>) {
+        let mut is_failing = false;
         loop {
-            if let Err(error) = self.refresh().await {
-                tracing::warn!(%error, "scripts to cards could not be read; trying again");
+            let read = self.refresh().await;
+            if let (Err(error), false) = (&read, is_failing) {
+                tracing::warn!(%error, "scripts to cards could not be read; trying each second");
             }
+            is_failing = read.is_err();
             tokio::time::sleep(EVERY).await;
         }
     }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::book::{begin, commit, rollback};
 use super::key_store::KeyStore;
+use crate::db::card_scripts::ScriptRow;
 use crate::db::cards::CardRow;
 use crate::db::connect::{ConnectError, Database};
 use crate::db::{DbError, card_events, card_scripts, cards, key_generations};
@@ -262,8 +263,13 @@ async fn set_status(
             cards::set_status(conn, id, status).await?;
             card_events::insert(conn, id, card.wallet.organisation(), event).await?;
         }
-        // A card that is active may still have been told that it is blocked, or have blocked its own PIN.
-        if card.status != status || status == CardStatus::Active {
+        // A card that is active may have blocked its own PIN; one that was blocked before there were scripts was not told.
+        let was_told = status == CardStatus::Blocked && {
+            let scripts = card_scripts::of_card(conn, id).await?;
+            let about_it = |row: &&ScriptRow| matches!(row.script.change, Change::Block | Change::Unblock);
+            scripts.iter().rev().find(about_it).is_some_and(|row| row.script.change == told)
+        };
+        if !was_told {
             queue(conn, id, told).await?;
         }
         Ok(CardRow { status, ..card })

@@ -36,9 +36,7 @@ fn offline_keys(house: &House, card: &Card) -> Vec<(u64, OfflineVerifyKey)> {
 
 fn keys_for(house: &House, card: &Card, terminal: &Terminal) -> Value {
     let (id, place) = (terminal.id.as_bytes(), terminal.location.as_bytes());
-    let verify = |(generation, key): (u64, OfflineVerifyKey)| {
-        json!({"generation": generation, "verify": to_hex(key.terminal_key(id, place).secret().expose())})
-    };
+    let verify = |(generation, key): (u64, OfflineVerifyKey)| json!({"generation": generation, "verify": to_hex(key.terminal_key(id, place).secret().expose())});
     offline_keys(house, card).into_iter().map(verify).collect()
 }
 
@@ -47,7 +45,8 @@ async fn a_terminal_gets_the_cards_that_may_pay_each_with_keys_of_its_own() {
     let house = House::open().await;
     let (client, stranger) = (house.client(0, 0).await, house.client_of(2, 0, 0).await);
     let closed = house.client(0, 0).await;
-    let (terminal, canteen, elsewhere) = (house.terminal(RESTAURANT), house.terminal(CANTEEN), house.terminal(ELSEWHERE));
+    let (terminal, canteen, elsewhere) =
+        (house.terminal(RESTAURANT), house.terminal(CANTEEN), house.terminal(ELSEWHERE));
     let (card, strange, blocked) = (house.card(&client), house.card(&stranger), house.card(&client));
     let (expired, _) = (house.card(&client), house.card(&closed));
     house.run(&["card", "block", &blocked.id.to_string()]);
@@ -109,7 +108,8 @@ async fn what_is_known_is_not_sent_again_and_each_change_is() {
     house.sql("UPDATE wallet SET status = 1").await;
     is_new("a wallet that is open again");
     let place = RESTAURANT.to_string();
-    let limits = ["--tap", "1", "--card-total", "2", "--card-taps", "3", "--terminal-total", "4", "--terminal-records", "5"];
+    let limits =
+        ["--tap", "1", "--card-total", "2", "--card-taps", "3", "--terminal-total", "4", "--terminal-records", "5"];
     house.run(&[&["location", "limits", &place][..], &limits].concat());
     let offline = json!({"tap_cents": 1, "card_total_cents": 2, "card_taps": 3, "terminal_total_cents": 4,
                          "terminal_records": 5, "hours": 24});

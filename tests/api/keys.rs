@@ -109,7 +109,10 @@ async fn a_rotation_reaches_new_cards_old_cards_and_the_running_service() {
     });
     assert_eq!(script_of(&never_tapped.sell(&serving, &terminal, &[(COFFEE, 1)])), None);
     // what was answered under the old keys is the same bytes under them
-    assert_eq!(serving.ask_sale(&terminal, crate::card::uuid(&first["id"])).json()["card_answer"], first["card_answer"]);
+    assert_eq!(
+        serving.ask_sale(&terminal, crate::card::uuid(&first["id"])).json()["card_answer"],
+        first["card_answer"]
+    );
     house.verify().await;
 }
 
@@ -260,9 +263,15 @@ async fn a_passphrase_seals_the_keys_and_no_other_opens_them() {
     assert_ne!(head(&std::fs::read(house.path("keys.sealed")).unwrap()).2, salt);
 
     for (environment, expected) in [
-        (&[("PASJE_KEYS_PASSPHRASE", "een andere wachtzin")][..], "does not open with the passphrase in PASJE_KEYS_PASSPHRASE"),
+        (
+            &[("PASJE_KEYS_PASSPHRASE", "een andere wachtzin")][..],
+            "does not open with the passphrase in PASJE_KEYS_PASSPHRASE",
+        ),
         (&[], "was sealed with a passphrase and not with a key: set PASJE_KEYS_PASSPHRASE"),
-        (&[("PASJE_KEYS_SEAL", &"33".repeat(32)), passphrase[0]], "a key and a passphrase for the key file are both given"),
+        (
+            &[("PASJE_KEYS_SEAL", &"33".repeat(32)), passphrase[0]],
+            "a key and a passphrase for the key file are both given",
+        ),
     ] {
         if environment.is_empty() {
             std::fs::create_dir_all(house.path("data")).unwrap();
@@ -298,8 +307,12 @@ async fn a_passphrase_seals_the_keys_and_no_other_opens_them() {
 async fn a_rotation_that_cannot_be_written_activates_nothing() {
     let house = House::open().await;
     house.run(&["keys", "show"]);
-    house.sql("CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;
-               CREATE TRIGGER no BEFORE INSERT ON key_generation FOR EACH ROW EXECUTE FUNCTION no()").await;
+    house
+        .sql(
+            "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;
+               CREATE TRIGGER no BEFORE INSERT ON key_generation FOR EACH ROW EXECUTE FUNCTION no()",
+        )
+        .await;
     fails(&house, &["keys", "rotate"], &[]);
     house.sql("DROP TRIGGER no ON key_generation").await;
     assert_eq!(shown(&house)[0], "generation 1 active");

@@ -7,7 +7,9 @@ use serde_json::Value;
 use crate::service::House;
 
 const ROUTES: &str = include_str!("../../src/http/mod.rs");
-const HANDLERS: [&str; 4] = [
+const HANDLERS: [&str; 6] = [
+    include_str!("../../src/http/api/card_scripts.rs"),
+    include_str!("../../src/http/api/cards.rs"),
     include_str!("../../src/http/api/sales.rs"),
     include_str!("../../src/http/api/catalogue.rs"),
     include_str!("../../src/http/api/hotlist.rs"),

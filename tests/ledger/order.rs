@@ -230,7 +230,7 @@ async fn a_refused_generation_is_too_old_before_its_mac_and_forwards_of_it_are_n
 async fn a_cards_generation_rises_with_the_first_tap_that_is_rightly_signed_with_it() {
     let restaurant = Restaurant::open().await;
     let client = restaurant.client_with(300, 0).await;
-    let generation = async || restaurant.number("SELECT generation FROM card").await;
+    let generation = async || restaurant.number("SELECT generation::bigint FROM card").await;
     let tap = |counter, lines: &[(Uuid, u32)], mac| with_card(client.tap(lines), client.card, counter, mac);
     assert_eq!(outcome(&restaurant, &signed_with(tap(1, &[(COFFEE, 1)], WRONG_MAC), 3)).await, Outcome::CardMacWrong);
     assert_eq!(generation().await, 1);
