@@ -191,6 +191,11 @@ pub fn answer(data: &[u8], status: Status) -> AnswerFrame {
     Frame::new(&[data, &status.0.to_be_bytes()])
 }
 
+/// No answer at all: the card was pulled away, and nobody knows what it did.
+pub fn torn() -> AnswerFrame {
+    Frame::new(&[])
+}
+
 /// Takes an answer apart: data and status. Fewer than 2 bytes: the card was pulled away, and nobody knows what it did.
 ///
 /// # Errors

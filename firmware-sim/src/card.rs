@@ -18,13 +18,24 @@ use card_protocol::script::{Change, Script};
 use card_protocol::transaction::EURO;
 use card_protocol::{CardKeys, CardOutcome, Decision, HolderVerification, Malformed, Transaction};
 
+use crate::reader::{ReaderFault, Wanted};
 use decision::decide;
+
 pub use state::{CardState, Fleeting, Generation, Identity, Memory, OfflineLimits};
 
 /// Something that answers commands: a virtual card, a reader with a card in its field.
 pub trait CardReader {
     /// The card's answer, status included; fewer than 2 bytes: it was pulled away.
     fn transmit(&mut self, command: &[u8]) -> AnswerFrame;
+
+    /// Waits until a card can be spoken to. A card in this program always can.
+    ///
+    /// # Errors
+    /// [`ReaderFault`]: none can, and what staff can do about it; also why the last answer stayed away, if it was not the
+    /// card that left.
+    fn await_card(&mut self, _: Wanted) -> Result<(), ReaderFault> {
+        Ok(())
+    }
 }
 
 /// A card.

@@ -18,7 +18,9 @@ use firmware_sim::till_screen::Screen;
 use uuid::Uuid;
 
 mod afterwards;
+mod card;
 mod fleet;
+mod reader;
 mod sold;
 mod tap;
 
@@ -49,6 +51,8 @@ enum Command {
     Catalogue(sold::CatalogueArguments),
     /// Shows which cards are blocked.
     Hotlist(sold::HotlistArguments),
+    /// Puts a virtual card into vpcd's reader.
+    Card(card::CardArguments),
     /// Runs many terminals and cards at once, and measures.
     Fleet(fleet::FleetArguments),
 }
@@ -217,7 +221,12 @@ fn answered(settled: Settled, what: &str, id: Uuid) -> Result<Answered, Failure>
 /// Runs the command that was typed.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    // who waits for a card in a reader waits in the main thread: another one hears of Ctrl-C
+    let mut builder = match &arguments.command {
+        Command::Tap(tap) if tap.waits_for_a_card() => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = match builder.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("firmware-sim: {error}");
@@ -232,6 +241,7 @@ pub fn main() -> ExitCode {
             Command::Ask(arguments) => afterwards::ask(arguments).await,
             Command::Catalogue(arguments) => sold::catalogue(arguments).await,
             Command::Hotlist(arguments) => sold::hotlist(arguments).await,
+            Command::Card(arguments) => card::run(&arguments),
             Command::Fleet(arguments) => fleet::run(arguments).await,
         }
     });

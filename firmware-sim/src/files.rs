@@ -17,7 +17,7 @@ mod card_file;
 mod fleet_folder;
 mod terminal_file;
 
-pub use card_file::{CardFile, CardOnFile, FileMemory, KeySet};
+pub use card_file::{BlankMemory, CardFile, CardOnFile, FileMemory, KeySet};
 pub use fleet_folder::{FleetFolder, RESERVE};
 pub use terminal_file::{TerminalFile, TerminalOnFile};
 
@@ -85,6 +85,23 @@ impl LockedFile {
         }
     }
 
+    /// Writes a file that is not there yet, and locks it.
+    ///
+    /// # Errors
+    /// [`FileError`]; it may be there already.
+    pub fn create<D: Document>(path: &Path, document: &D) -> Result<Self, FileError> {
+        if path.exists() {
+            return Err(FileError::io(path)(io::ErrorKind::AlreadyExists.into()));
+        }
+        let in_use = || FileError::InUse { path: path.to_owned() };
+        let folder = File::open(folder_of(path)).map_err(FileError::io(path))?;
+        let until = Instant::now() + LOCK_WAIT;
+        lock(until, || folder.try_lock_shared()).map_err(FileError::io(path))?.then_some(()).ok_or_else(in_use)?;
+        let text = to_text(document).map_err(FileError::io(path))?;
+        let file = replace(path, &text, true).map_err(FileError::io(path))?;
+        Ok(Self { path: path.to_owned(), file, _folder: folder })
+    }
+
     /// Reads the document.
     ///
     /// # Errors
@@ -141,7 +158,7 @@ fn parse<D: Document>(path: &Path, text: &str) -> Result<D, FileError> {
 }
 
 fn to_text<T: Serialize>(value: &T) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut text = Zeroizing::new(Vec::with_capacity(2048));
+    let mut text = Zeroizing::new(Vec::with_capacity(8192));
     serde_json::to_writer(&mut *text, value)?;
     text.push(b'\n');
     Ok(text)

@@ -3,6 +3,8 @@
 //! Written as any maker of terminals would write it: from `card-protocol` and the service's HTTP contract alone.
 //!
 //! - [`card`]: the card's state machine, over the bytes of commands.
+//! - [`reader`]: real cards, in PC/SC readers; [`vpcd`] puts a virtual card into one.
+//! - [`torn_tap`]: has a card sign, also where it is pulled away meanwhile.
 //! - [`terminal`]: catalogue, prices, taps, sales, and asking again until it is known how a sale ended.
 //! - [`client`] and [`signature`]: the signed requests of one terminal, over one connection.
 //! - [`files`]: where keys, counters and sequences are kept.
@@ -22,8 +24,11 @@ pub mod hex;
 pub mod phrases;
 pub mod price_list;
 pub mod random;
+pub mod reader;
 pub mod request;
 pub mod settling;
 pub mod signature;
 pub mod terminal;
 pub mod till_screen;
+pub mod torn_tap;
+pub mod vpcd;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use card_protocol::frame::{Authorise, Authorised, Complete, Selected, Status, decode_answer, select};
+use card_protocol::frame::{Authorise, Complete, Status};
 use card_protocol::transaction::EURO;
 use card_protocol::{CardAnswer, Decision, HolderVerification, LineRecord, Malformed, TransactionKind, basket_digest};
 use hyper::body::Bytes;
@@ -17,8 +17,10 @@ use crate::give_up::GiveUp;
 use crate::hex::Hex;
 use crate::price_list::{Assortment, NotFound};
 use crate::random::{NoRandomness, now_ms};
+use crate::reader::ReaderFault;
 use crate::request::{self, CardTap, HolderCheck, Mode, Payer, Refund, RefundLine, Sale, SaleLine, Void};
 use crate::settling::{Attempt, Settled, problem, sale_path, settle};
+use crate::torn_tap::{Signed, ask, sign};
 
 const SALES: &str = "/api/v1/sales";
 
@@ -43,6 +45,18 @@ pub enum ReadError {
 pub enum TapError {
     #[error("the card was pulled away")]
     Torn,
+    #[error(transparent)]
+    Reader(#[from] ReaderFault),
+    #[error("this is no card of ours: it answers SELECT with status {:04X}", .0.0)]
+    Foreign(Status),
+    #[error("this is no card of ours: its answer to SELECT means nothing")]
+    ForeignNonsense,
+    #[error("the card is blank: it was never issued to anyone")]
+    Blank,
+    #[error("the card cannot sign: it has no keys")]
+    NoKeys,
+    #[error("the card can no longer be used: its counter is spent or its memory failed")]
+    Dead,
     #[error("the card refuses {command} with status {:04X}", .status.0)]
     Refused { command: &'static str, status: Status },
     #[error("the card answers {command} with bytes that mean nothing: {what:?}")]
@@ -199,22 +213,23 @@ impl Terminal {
             hold: line.hold.map_or([0; 16], |hold| *hold.as_bytes()),
         }));
         let basket_digest = basket_digest(price_list, &self.records).ok_or(TapError::Lines)?;
-        let terminal_nonce = self.client.random().bytes()?;
-        let selected = ask(card, "SELECT", select().as_bytes(), Selected::decode)?;
-        self.sequence = self.sequence.checked_add(1).ok_or(TapError::SequenceSpent)?;
-        let asked = Authorise {
-            terminal: *self.id.as_bytes(),
-            location: *self.location.as_bytes(),
-            terminal_sequence: self.sequence,
-            terminal_nonce,
-            kind: TransactionKind::Sale,
-            currency: EURO,
-            amount_cents,
-            time_ms: now_ms(),
-            basket_digest,
-            is_online: true,
-        };
-        let signed = ask(card, "AUTHORISE", asked.command().as_bytes(), Authorised::decode)?;
+        let (id, location) = (*self.id.as_bytes(), *self.location.as_bytes());
+        let (sequence, client) = (&mut self.sequence, &mut self.client);
+        let Signed { selected, asked, authorised: signed } = sign(card, || {
+            *sequence = sequence.checked_add(1).ok_or(TapError::SequenceSpent)?;
+            Ok(Authorise {
+                terminal: id,
+                location,
+                terminal_sequence: *sequence,
+                terminal_nonce: client.random().bytes()?,
+                kind: TransactionKind::Sale,
+                currency: EURO,
+                amount_cents,
+                time_ms: now_ms(),
+                basket_digest,
+                is_online: true,
+            })
+        })?;
         if signed.decision != Decision::Online {
             return Err(TapError::Declined);
         }
@@ -223,7 +238,7 @@ impl Terminal {
             generation: signed.generation,
             counter: signed.counter,
             terminal_sequence: asked.terminal_sequence,
-            terminal_nonce: Hex(terminal_nonce),
+            terminal_nonce: Hex(asked.terminal_nonce),
             holder_verification: match signed.holder_verification {
                 HolderVerification::None => HolderCheck::None,
                 HolderVerification::Pin => HolderCheck::Pin,
@@ -320,20 +335,6 @@ pub struct Hotlist {
     pub blocked: Vec<Uuid>,
     #[serde(default)]
     pub unblocked: Vec<Uuid>,
-}
-
-fn ask<T>(
-    card: &mut dyn CardReader,
-    command: &'static str,
-    bytes: &[u8],
-    decode: impl FnOnce(&[u8]) -> Result<T, Malformed>,
-) -> Result<T, TapError> {
-    let answer = card.transmit(bytes);
-    let (data, status) = decode_answer(answer.as_bytes()).map_err(|_| TapError::Torn)?;
-    if status != Status::OK {
-        return Err(TapError::Refused { command, status });
-    }
-    decode(data).map_err(|what| TapError::Nonsense { command, what })
 }
 
 /// Tells a card how its tap ended.

@@ -5,20 +5,25 @@ use std::process::ExitCode;
 
 use clap::Args;
 use firmware_sim::answer::Answer;
+use firmware_sim::card::CardReader;
 use firmware_sim::files::CardOnFile;
 use firmware_sim::phrases::Language;
 use firmware_sim::price_list::{Assortment, NotFound};
+use firmware_sim::reader::{PcscReader, nothing_sold, tap_words};
 use firmware_sim::request::{self, Mode, Payer, SaleLine};
 use firmware_sim::settling::{Answered, Attempt};
 use firmware_sim::terminal::{Order, TapError, complete};
-use firmware_sim::till_screen::Shown;
+use firmware_sim::till_screen;
+use firmware_sim::torn_tap::AUTHORISE_TRIES;
 use uuid::Uuid;
 
+use super::reader::ReaderArguments;
 use super::{AnswerArguments, Failure, Opened, TerminalArguments, parse_quantity};
 
 /// Sells something: a card is tapped, or staff name the client.
 ///
 /// firmware-sim tap --terminal till.json --card card.json Koffie "Glas wijn=2"
+/// firmware-sim tap --terminal till.json --reader Koffie
 #[derive(Debug, Args)]
 pub(super) struct TapArguments {
     #[command(flatten)]
@@ -26,8 +31,10 @@ pub(super) struct TapArguments {
     #[command(flatten)]
     answers: AnswerArguments,
     /// The card's file, as the service made it
-    #[arg(long, value_name = "FILE", required_unless_present = "by_name", conflicts_with = "by_name")]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["by_name", "reader"], conflicts_with = "by_name")]
     card: Option<PathBuf>,
+    #[command(flatten)]
+    reader: ReaderArguments,
     /// Without a card: the number of the client's wallet
     #[arg(long, value_name = "WALLET", requires = "staff")]
     by_name: Option<u64>,
@@ -41,7 +48,7 @@ pub(super) struct TapArguments {
     #[arg(long)]
     print_id: bool,
     /// Misbehaves: flips a bit of what the card signed
-    #[arg(long, requires = "card")]
+    #[arg(long, conflicts_with = "by_name")]
     wrong_mac: bool,
     /// Misbehaves: sends the same sale twice, and compares the answers
     #[arg(long)]
@@ -50,13 +57,13 @@ pub(super) struct TapArguments {
     #[arg(long, value_name = "N")]
     price_list: Option<u32>,
     /// Misbehaves: sends the card's tap once more, as another sale
-    #[arg(long, requires = "card")]
+    #[arg(long, conflicts_with = "by_name")]
     replay_tap: bool,
     /// Misbehaves: has the card sign a cent less than the lines cost
-    #[arg(long, requires = "card")]
+    #[arg(long, conflicts_with = "by_name")]
     sign_less: bool,
     /// Misbehaves: the card is tapped twice, and the first tap is sent after the second
-    #[arg(long, requires = "card", conflicts_with_all = ["replay_tap", "repeat", "void_first"])]
+    #[arg(long, conflicts_with_all = ["by_name", "replay_tap", "repeat", "void_first"])]
     late_tap: bool,
     /// Voids the sale before it is sent, as where its answer stayed away and the client left
     #[arg(long)]
@@ -66,7 +73,32 @@ pub(super) struct TapArguments {
     items: Vec<(String, u32)>,
 }
 
+/// The card that is tapped.
+enum Shown {
+    Virtual(Box<CardOnFile>),
+    InReader(PcscReader),
+}
+
+impl Shown {
+    const fn card(&mut self) -> &mut dyn CardReader {
+        match self {
+            Self::Virtual(card) => &mut card.card,
+            Self::InReader(reader) => reader,
+        }
+    }
+}
+
+fn open_reader(arguments: &TapArguments, out: Out) -> Result<Shown, Failure> {
+    let language = arguments.terminal.language.into();
+    let opened = arguments.reader.open(language, Box::new(move |words| out.say(&format!("\n {words}\n"))));
+    opened.map(Shown::InReader).map_err(|fault| {
+        out.say(&format!("\n {}\n", fault.words(language)));
+        fault.to_string().into()
+    })
+}
+
 /// Where the screen goes.
+#[derive(Clone, Copy)]
 struct Out {
     to_stderr: bool,
 }
@@ -82,17 +114,32 @@ struct Selling {
     out: Out,
     language: Language,
     opened: Opened,
-    card: Option<CardOnFile>,
+    card: Option<Shown>,
     order: Order,
     /// Who pays, on the screen.
     label: String,
     is_sound: bool,
 }
 
+impl TapArguments {
+    /// Whether it waits for somebody, and must hear of Ctrl-C meanwhile.
+    pub(super) const fn waits_for_a_card(&self) -> bool {
+        self.reader.is_used()
+    }
+}
+
 pub(super) async fn run(arguments: TapArguments) -> Result<ExitCode, Failure> {
-    let taps = u64::from(arguments.card.is_some()) + u64::from(arguments.late_tap);
-    let mut opened = arguments.terminal.open(taps, Some(&arguments.answers))?;
-    let card = arguments.card.as_deref().map(CardOnFile::open).transpose()?;
+    let has_card = arguments.card.is_some() || arguments.reader.is_used();
+    let taps = u64::from(has_card) + u64::from(arguments.late_tap);
+    // a card that is pulled out of a reader may have to sign again
+    let tries = if arguments.reader.is_used() { AUTHORISE_TRIES } else { 1 };
+    let mut opened = arguments.terminal.open(taps * tries, Some(&arguments.answers))?;
+    let out = Out { to_stderr: arguments.print_id };
+    let card = match &arguments.card {
+        Some(path) => Some(Shown::Virtual(Box::new(CardOnFile::open(path)?))),
+        None if has_card => Some(open_reader(&arguments, out)?),
+        None => None,
+    };
     let assortment = opened.terminal.refresh().await?;
     let order = Order {
         mode: if arguments.whole { Mode::Whole } else { Mode::Online },
@@ -102,8 +149,12 @@ pub(super) async fn run(arguments: TapArguments) -> Result<ExitCode, Failure> {
         signs_less: arguments.sign_less,
     };
     let by_name = || format!("nr. {}", arguments.by_name.unwrap_or(0));
-    let label = card.as_ref().map_or_else(by_name, |card| card.label.clone());
-    let (out, language) = (Out { to_stderr: arguments.print_id }, arguments.terminal.language.into());
+    let language: Language = arguments.terminal.language.into();
+    let label = match &card {
+        Some(Shown::Virtual(card)) => card.label.clone(),
+        Some(Shown::InReader(_)) => language.pick("pasje in de lezer", "card in the reader").to_owned(),
+        None => by_name(),
+    };
     let mut selling = Selling { out, language, opened, card, order, label, is_sound: true };
     let late = if arguments.late_tap { Some(selling.payer(&arguments)?) } else { None };
     let payer = selling.payer(&arguments)?;
@@ -141,7 +192,7 @@ impl Selling {
     /// The card's tap, or the client's name.
     fn payer(&mut self, arguments: &TapArguments) -> Result<Payer, Failure> {
         match (&mut self.card, arguments.by_name) {
-            (Some(card), _) => match self.opened.terminal.tap(&mut card.card, &self.order) {
+            (Some(card), _) => match self.opened.terminal.tap(card.card(), &self.order) {
                 Ok(mut tap) => {
                     tap.mac.0[0] ^= u8::from(arguments.wrong_mac);
                     Ok(Payer::Card(tap))
@@ -149,7 +200,9 @@ impl Selling {
                 Err(error) => {
                     if error == TapError::Declined {
                         let screen = self.opened.screen;
-                        self.out.say(&screen.not_with_this_card(&self.opened.file.document.name, &card.label));
+                        self.out.say(&screen.not_with_this_card(&self.opened.file.document.name, &self.label));
+                    } else if let Some(words) = tap_words(&error, self.language) {
+                        self.out.say(&format!("\n {words}\n {}\n", nothing_sold(self.language)));
                     }
                     Err(why_not(&error, card))
                 }
@@ -163,7 +216,7 @@ impl Selling {
     async fn sell(&mut self, attempt: &Attempt) -> Result<Answered, Failure> {
         let ended = self.opened.settle(attempt).await?;
         let answer = Answer::read(&ended.bytes)?;
-        self.out.say(&self.opened.screen.sale(&Shown {
+        self.out.say(&self.opened.screen.sale(&till_screen::Shown {
             terminal: &self.opened.file.document.name,
             client: &self.label,
             lines: &self.order.lines,
@@ -182,11 +235,15 @@ impl Selling {
     }
 
     fn complete(&mut self, answered: &Answered) {
-        if let (Some(card), Some(answer)) = (&mut self.card, answered.for_card)
-            && let Err(error) = complete(&mut card.card, answer)
-        {
-            eprintln!("firmware-sim: the card does not believe the answer: {error}");
-            self.is_sound = false;
+        let (Some(card), Some(answer)) = (&mut self.card, answered.for_card) else { return };
+        match complete(card.card(), answer) {
+            Ok(()) => {}
+            // the service has decided, and the card hears of it another time
+            Err(TapError::Torn) => self.title(SALE_STANDS, ""),
+            Err(error) => {
+                eprintln!("firmware-sim: the card does not believe the answer: {error}");
+                self.is_sound = false;
+            }
         }
     }
 
@@ -226,8 +283,18 @@ fn is_sensible(answered: &Answered) -> bool {
     answered.nonsense.is_none()
 }
 
-fn why_not(error: &TapError, card: &CardOnFile) -> Failure {
-    match card.card.failure() {
+/// What staff read where the card left before it heard how its tap ended.
+const SALE_STANDS: (&str, &str) = (
+    "Het pasje was te vroeg weg. De verkoop hierboven klopt: er is niets meer nodig.",
+    "The card left too early. The sale above is right: nothing more is needed.",
+);
+
+fn why_not(error: &TapError, card: &Shown) -> Failure {
+    let failure = match card {
+        Shown::Virtual(card) => card.card.failure(),
+        Shown::InReader(_) => None,
+    };
+    match failure {
         Some(failure) => format!("{error}; the card's file cannot be written: {failure}").into(),
         None => error.to_string().into(),
     }

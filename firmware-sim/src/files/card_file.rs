@@ -1,11 +1,11 @@
 //! A virtual card's file: its keys, and what it remembers.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use card_protocol::keys::{OfflineVerifyKey, ResponseKey, ScriptKey, TransactionKey};
 use card_protocol::pin::PinBlock;
-use card_protocol::{CardKeys, Secret};
+use card_protocol::{CardKeys, Key as _, Secret};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
@@ -28,6 +28,18 @@ pub struct KeySet {
 }
 
 impl KeySet {
+    fn of(generation: &Generation) -> Self {
+        let hex = |secret: &Secret| SecretHex(secret.clone());
+        let keys = &generation.keys;
+        Self {
+            generation: generation.number,
+            transaction: hex(keys.transaction.secret()),
+            response: hex(keys.response.secret()),
+            script: hex(keys.script.secret()),
+            offline_verify: hex(keys.offline_verify.secret()),
+        }
+    }
+
     fn generation(&self) -> Generation {
         let secret = |hex: &SecretHex| -> Secret { hex.0.clone() };
         Generation {
@@ -181,6 +193,50 @@ impl CardOnFile {
         let card = Card::new(identity, state, FileMemory { file, document });
         let card = card.ok_or_else(|| FileError::content(path, "`keys` lacks the generation in use"))?;
         Ok(Self { label, card })
+    }
+}
+
+/// The memory of a blank card: a file that is written when the card is personalised, and is the card's from then on.
+#[derive(Debug)]
+pub struct BlankMemory {
+    path: PathBuf,
+    kept: Option<FileMemory>,
+}
+
+impl BlankMemory {
+    /// Of a card whose file is not there yet.
+    ///
+    /// # Errors
+    /// [`FileError`]: there is such a file, which may be another card's.
+    pub fn new(path: &Path) -> Result<Self, FileError> {
+        if path.exists() {
+            return Err(FileError::content(path, "it is there already, so this is no blank card's"));
+        }
+        Ok(Self { path: path.to_owned(), kept: None })
+    }
+}
+
+impl Memory for BlankMemory {
+    fn commit(&mut self, state: &CardState) -> io::Result<()> {
+        self.kept.as_mut().ok_or(io::ErrorKind::NotFound)?.commit(state)
+    }
+
+    fn personalise(&mut self, identity: &Identity, state: &CardState) -> io::Result<()> {
+        let document = CardFile {
+            version: FILE_VERSION,
+            card: Uuid::from_bytes(identity.card),
+            // what stands on the card and in the service, and not in the chip
+            label: "pasje".to_owned(),
+            expires_on: "2199-12-31".to_owned(),
+            generation: state.generation,
+            keys: identity.generations.iter().map(KeySet::of).collect(),
+            pin: identity.pin.clone().map(PinDigits),
+            limits: state.limits,
+            state: Some(*state),
+        };
+        let file = LockedFile::create(&self.path, &document).map_err(io::Error::other)?;
+        self.kept = Some(FileMemory { file, document });
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use card_protocol::frame::{Last, TapState, get_last};
+use card_protocol::frame::{Last, TapState, decode_answer, get_last};
 
 use super::*;
 use crate::answer::Outcome;
