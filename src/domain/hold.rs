@@ -9,7 +9,7 @@ use super::funding::{Caps, FundingLine, LineKind, PricedLine, PurseName, Shortfa
 use super::money::{Amount, Unit};
 use super::operation::{HoldEntry, Operation, OperationId, OperationKind, Outcome};
 use super::request::{Malformed, Problem, RequestEncoder, is_sensible};
-use super::sold_line::{leg_transfer, written_line};
+use super::sale::{leg_transfer, written_line};
 use super::top_up::asked;
 use super::wallet::Wallet;
 

@@ -20,7 +20,6 @@ pub mod refund;
 pub mod request;
 pub mod sale;
 pub mod saving;
-pub mod sold_line;
 pub mod tap;
 pub mod top_up;
 pub mod wallet;

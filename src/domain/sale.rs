@@ -19,6 +19,8 @@
 //! card's wallet comes too late for it. Not so a generation of keys that is refused (`card_expired`): its signatures may be
 //! anybody's.
 
+mod written;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -36,9 +38,10 @@ use super::money::{Amount, Unit};
 use super::operation::{Authority, Booked, IdError, Operation, OperationId, OperationKind, Outcome, Owner};
 use super::price_list::PriceList;
 use super::request::{Malformed, Problem};
-use super::sold_line::{leg_transfer, written_line};
 use super::tap::Tap;
 use super::wallet::Wallet;
+
+pub use written::{leg_transfer, tombstone, written_line};
 
 /// An authenticated terminal: where it stands is the service's knowledge, not the request's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -531,13 +534,4 @@ impl<'a> Deal<'a> {
         }
         booked.into_iter().map(|operation| Booked { operation, book_date: self.book_date }).collect()
     }
-}
-
-/// Takes the id of a sale that has not come, so that a late copy books nothing.
-pub fn tombstone(id: OperationId, cause: &Operation, outcome: Outcome) -> Operation {
-    let mut tombstone = Operation::new(id, cause.owner, OperationKind::Sale, outcome, cause.authority);
-    tombstone.terminal = cause.terminal;
-    tombstone.location = cause.location;
-    tombstone.reference = Some(cause.id);
-    tombstone
 }
