@@ -135,8 +135,7 @@ impl CardScripts {
             return;
         }
         match cards::tell_reset(&self.database, tap.card, tap.script_number).await {
-            Ok(Some(script)) => self.add(tap.card, script),
-            Ok(None) => {}
+            Ok(waiting) => self.replace(tap.card, waiting),
             // The card says so again in its next tap.
             Err(error) => tracing::warn!(%error, "a card's offline total could not be reset"),
         }
@@ -163,6 +162,16 @@ impl CardScripts {
     fn first_waiting(&self, card: Uuid) -> Option<Queued> {
         let waiting = self.waiting.read().unwrap_or_else(PoisonError::into_inner);
         waiting.get(&card)?.first().copied()
+    }
+
+    /// All that waits for a card, by number.
+    fn replace(&self, card: Uuid, scripts: Vec<Queued>) {
+        let mut waiting = self.waiting.write().unwrap_or_else(PoisonError::into_inner);
+        if scripts.is_empty() {
+            waiting.remove(&card);
+        } else {
+            waiting.insert(card, scripts);
+        }
     }
 
     fn add(&self, card: Uuid, script: Queued) {

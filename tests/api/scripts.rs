@@ -116,7 +116,8 @@ async fn a_later_script_takes_the_place_of_its_like_and_scripts_of_other_kinds_c
         &[
             "1 limits 1 cents a tap, 1 cents or 1 taps in all replaced by 3",
             "2 reset offline came",
-            "3 limits 1000 cents a tap, 3000 cents or 4 taps in all came",
+            "3 limits 1 cents a tap, 1 cents or 1 taps in all replaced by 4",
+            "4 limits 1000 cents a tap, 3000 cents or 4 taps in all came",
         ],
     );
 }
@@ -223,11 +224,18 @@ async fn what_a_card_approved_offline_is_reset_with_the_answer_to_its_next_tap_a
     // a copy of the old tap, after all that: what it says has long been seen to
     assert_eq!(script_of(&serving.sell(&terminal, &sale)), None);
     house.is_told(&card, &["1 reset offline came"]);
-    // the next time it is another script
+    // the next time it is another script, and it does not wait for what waits already
+    house.limit(&card);
+    read_again();
     card.tap_offline(&terminal, &[(COFFEE, 1)]);
     let reply = card.sell(&serving, &terminal, &[(COFFEE, 1)]);
-    assert_eq!(script_of(&reply).map(|script| decoded(script).number), Some(2));
+    let script = decoded(script_of(&reply).unwrap());
+    assert_eq!((script.number, script.change), (3, Change::ResetOffline));
     assert_eq!(offline(&card), (0, 0));
+    wait_until("the limits come behind it", || {
+        card.sell(&serving, &terminal, &[(COFFEE, 1)]);
+        card.state().limits.tap_cents == 1000
+    });
     house.verify().await;
 }
 
