@@ -229,14 +229,21 @@ fn authorities(listen: &Listen, addresses: &[SocketAddr]) -> Vec<String> {
 
 /// Whoever rotates the keys does so beside the running service, which must not be started anew for it.
 async fn keep_keys(database: Database, keys: Arc<Keys>) {
+    let mut is_failing = false;
     loop {
-        match keys.refresh(&database).await {
+        let read = keys.refresh(&database).await;
+        match &read {
             Ok(false) => {}
             Ok(true) => {
                 tracing::info!(generation = keys.generation(), "the generations of keys changed: read them again")
             }
-            Err(error) => tracing::error!(%error, "the keys could not be read again; trying again"),
+            // Once: a database that is away for long would fill the log.
+            Err(error) if !is_failing => {
+                tracing::error!(%error, "the keys could not be read again; trying each second")
+            }
+            Err(_) => {}
         }
+        is_failing = read.is_err();
         tokio::time::sleep(KEYS_EVERY).await;
     }
 }

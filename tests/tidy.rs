@@ -227,7 +227,8 @@ fn each_threat_is_answered_by_a_test_that_is_there() {
 #[test]
 fn a_threat_without_a_test_is_seen() {
     let sources = [("tests/api/sales.rs".to_owned(), "async fn a_replay_books_nothing() {".to_owned())];
-    let page = |test: &str| format!("| threat | answer | shown by |\n| --- | --- | --- |\n| replay | none | {test} |\n");
+    let page =
+        |test: &str| format!("| threat | answer | shown by |\n| --- | --- | --- |\n| replay | none | {test} |\n");
     assert_eq!(threats_without_a_test(&page("`a_replay_books_nothing`"), &sources), Vec::<String>::new());
     assert_eq!(threats_without_a_test(&page("`a_dream`"), &sources), ["replay: there is no test `a_dream`"]);
     assert_eq!(threats_without_a_test(&page("a promise"), &sources), ["replay: no test is named"]);

@@ -5,19 +5,24 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use card_protocol::Key;
+use card_protocol::frame::CommandFrame;
+use card_protocol::personalise::{Personalise, PutKeys};
 use card_protocol::pin::PinBlock;
 use card_protocol::script::Change;
 use chrono::{Months, NaiveDate, Utc};
 use pasje::db::card_scripts::{self, ScriptRow};
 use pasje::db::cards::CardRow;
+use pasje::db::connect::Database;
 use pasje::db::{cards as rows, clients};
 use pasje::domain::account::{OrganisationId, WalletId};
 use pasje::domain::card::CardStatus;
 use pasje::services::cards::{self, CardError, Issue, Issued};
 use pasje::services::key_store::hex;
 use serde_json::json;
+use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
+use super::blank_card::BlankCard;
 use super::card_personal::{Offline, Personal, digits};
 use super::private_file::PrivateFile;
 use super::{Failure, Opened, keys};
@@ -96,8 +101,14 @@ pub(super) enum Command {
 #[derive(Debug, clap::Args)]
 pub(super) struct CardFile {
     /// The virtual card's file to write; must not be there yet
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "reader")]
+    out: Option<PathBuf>,
+    /// Instead of a file: a blank card in a reader that pcscd knows, whichever has one or the one with NAME in its name
+    #[arg(
+        long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "",
+        conflicts_with = "out",
+    )]
+    reader: Option<String>,
     /// The last day on which it works; five years from now if not given
     #[arg(long, value_name = "YYYY-MM-DD")]
     expires_on: Option<NaiveDate>,
@@ -105,7 +116,73 @@ pub(super) struct CardFile {
     personal: Personal,
 }
 
+/// Where a new card goes: taken before it is issued, so that none is issued in vain.
+enum Place {
+    File(PathBuf, PrivateFile),
+    Reader(BlankCard),
+}
+
+impl Place {
+    /// Writes the card; says where it is.
+    async fn write(
+        self,
+        database: &Database,
+        issued: &Issued,
+        label: &str,
+        offline: &Offline,
+        pin: Option<PinBlock>,
+    ) -> Result<String, Failure> {
+        match self {
+            Self::File(path, place) => {
+                place.write(&card_file(issued, label, offline, pin.as_ref()))?;
+                Ok(path.display().to_string())
+            }
+            Self::Reader(mut blank) => {
+                let commands = commands(issued, offline, pin);
+                let (name, id) = (blank.reader().to_owned(), issued.card.id);
+                let written = spawn_blocking(move || blank.personalise(&id, &commands)).await?;
+                if let Err(why) = written {
+                    // It may have been written after all, and be in somebody's hands: it must not pay. The row stays, so
+                    // that this card, should it turn up, is known and named.
+                    cards::block(database, id).await?;
+                    return Err(format!(
+                        "card {id} could not be written and is blocked: {why}. Lay the card in the reader again and \
+                         issue anew: `pasje card replace {id} --reader` if that is for the same wallet; a card that is no \
+                         longer blank is to be destroyed"
+                    )
+                    .into());
+                }
+                Ok(name)
+            }
+        }
+    }
+}
+
+/// What personalises a card: the keys of each generation, and the record that ends it.
+fn commands(issued: &Issued, offline: &Offline, pin: Option<PinBlock>) -> Vec<CommandFrame> {
+    let keys = issued.keys.iter().map(|(generation, keys)| PutKeys { generation: *generation, keys: keys.clone() });
+    let record = Personalise {
+        card: *issued.card.id.as_bytes(),
+        generation: issued.card.generation,
+        tap_limit_cents: offline.offline_tap,
+        total_limit_cents: offline.offline_total,
+        count_limit: offline.offline_count,
+        pin,
+    };
+    keys.map(|keys| keys.command()).chain([record.command()]).collect()
+}
+
 impl CardFile {
+    async fn place(&self) -> Result<Place, Failure> {
+        match (&self.out, self.reader.clone()) {
+            (Some(path), _) => Ok(Place::File(path.clone(), PrivateFile::create(path)?)),
+            (None, name) => {
+                say!("lay a blank card on the reader, and leave it there until it is issued");
+                Ok(Place::Reader(spawn_blocking(move || BlankCard::wait(&name.unwrap_or_default())).await??))
+            }
+        }
+    }
+
     fn expires_on(&self) -> Result<NaiveDate, Failure> {
         let today = Utc::now().date_naive();
         let last = self.expires_on.or_else(|| today.checked_add_months(MONTHS));
@@ -138,7 +215,7 @@ async fn run_on(opened: &Opened, options: &Options, command: Command) -> Result<
             }
             let expires_on = file.expires_on()?;
             let pin = file.personal.pin()?;
-            let place = PrivateFile::create(&file.out)?;
+            let place = file.place().await?;
             let issue = Issue {
                 wallet,
                 expires_on,
@@ -147,8 +224,8 @@ async fn run_on(opened: &Opened, options: &Options, command: Command) -> Result<
                 pin_free_cents: pin_free,
             };
             let issued = cards::issue(&database, &keys(options, &database).await?, &issue).await?;
-            place.write(&card_file(&issued, &label(&issued.card), &file.personal.offline, pin.as_ref()))?;
-            say!("card {} issued until {expires_on}: it is in {}", issued.card.id, file.out.display());
+            let place = place.write(&database, &issued, &label(&issued.card), &file.personal.offline, pin).await?;
+            say!("card {} issued until {expires_on}: it is in {place}", issued.card.id);
         }
         Command::Block { id } => {
             cards::block(&database, id).await?;
@@ -167,10 +244,10 @@ async fn run_on(opened: &Opened, options: &Options, command: Command) -> Result<
                     format!("card {id} asks for a PIN, and so will the new one: give it one with --pin-file").into()
                 );
             }
-            let place = PrivateFile::create(&file.out)?;
+            let place = file.place().await?;
             let issued = cards::replace(&database, &keys(options, &database).await?, id, expires_on).await?;
-            place.write(&card_file(&issued, &label(&issued.card), &file.personal.offline, pin.as_ref()))?;
-            say!("card {id} is replaced by {}: it is in {}", issued.card.id, file.out.display());
+            let place = place.write(&database, &issued, &label(&issued.card), &file.personal.offline, pin).await?;
+            say!("card {id} is replaced by {}: it is in {place}", issued.card.id);
         }
         Command::Limits { id, offline_tap, offline_total, offline_count } => {
             let limits = Change::Limits { tap_cents: offline_tap, total_cents: offline_total, count: offline_count };

@@ -5,6 +5,7 @@ macro_rules! say {
     ($($what:tt)*) => { $crate::cli::print(format_args!($($what)*)) };
 }
 
+mod blank_card;
 mod card;
 mod card_personal;
 mod database;

@@ -51,8 +51,9 @@ fn stored(change: Change) -> (i16, Vec<u8>) {
 /// # Errors
 /// [`DbError`].
 pub async fn of_card(mut conn: &AsyncPgConnection, card: Uuid) -> Result<Vec<ScriptRow>, DbError> {
+    type Sql = (BigInt, SmallInt, Binary, Timestamptz, Nullable<Timestamptz>, Nullable<BigInt>);
     type Row = (i64, i16, Vec<u8>, DateTime<Utc>, Option<DateTime<Utc>>, Option<i64>);
-    let query: Statement<(BigInt, SmallInt, Binary, Timestamptz, Nullable<Timestamptz>, Nullable<BigInt>)> = statement(
+    let query: Statement<Sql> = statement(
         "SELECT number, change, parameters, queued_at, confirmed_at, replaced_by FROM card_script WHERE card = ? \
          ORDER BY number",
     )

@@ -40,15 +40,24 @@ const fn subject(change: Change) -> Subject {
     }
 }
 
+/// What comes before all else that waits, and what before the rest: a smaller rank goes first. A stolen card must not be
+/// tapped once more for each script before its block, nor an unblocked one be declined for that long; and what a card
+/// approved offline is reset with the answer to the very tap that says so.
+const fn rank(change: Change) -> u8 {
+    match subject(change) {
+        Subject::Working => 0,
+        Subject::OfflineCounts => 1,
+        Subject::Limits | Subject::Generation => 2,
+    }
+}
+
 /// Whether a script makes an earlier one of the same card needless.
 pub fn replaces(later: Change, earlier: Change) -> bool {
     subject(later) == subject(earlier)
 }
 
-/// Queues a change behind `last`, the highest number that this card was ever given, where `waiting` wait, by number.
-///
-/// Whether a card works comes before all else that waits: a stolen card must not be tapped once more for each script
-/// before its block, nor an unblocked one be declined for that long.
+/// Queues a change behind `last`, the highest number that this card was ever given, where `waiting` wait, by number. What
+/// it must come before is queued again behind it.
 ///
 /// None if the card's numbers are spent.
 pub fn queue(last: u32, waiting: &[Queued], change: Change) -> Option<Plan> {
@@ -57,7 +66,7 @@ pub fn queue(last: u32, waiting: &[Queued], change: Change) -> Option<Plan> {
     for script in waiting {
         if replaces(change, script.change) {
             plan.replaced.push((script.number, first.number));
-        } else if subject(change) == Subject::Working {
+        } else if rank(change) < rank(script.change) {
             let number = last.checked_add(u32::try_from(plan.new.len()).ok()?)?.checked_add(1)?;
             plan.new.push(Queued { number, change: script.change });
             plan.replaced.push((script.number, number));
@@ -85,7 +94,9 @@ mod tests {
         let rows: &[Row<'_>] = &[
             (0, &[], LIMITS, &[(1, LIMITS)], &[]),
             (7, &[], Change::Block, &[(8, Change::Block)], &[]),
-            (2, &[(2, LIMITS)], Change::ResetOffline, &[(3, Change::ResetOffline)], &[]),
+            (2, &[(2, LIMITS)], Change::ResetOffline, &[(3, Change::ResetOffline), (4, LIMITS)], &[(2, 4)]),
+            (2, &[(2, Change::Block)], Change::ResetOffline, &[(3, Change::ResetOffline)], &[]),
+            (2, &[(2, Change::ResetOffline)], LIMITS, &[(3, LIMITS)], &[]),
             (2, &[(2, LIMITS)], OTHER_LIMITS, &[(3, OTHER_LIMITS)], &[(2, 3)]),
             (3, &[(3, Change::Block)], Change::Unblock, &[(4, Change::Unblock)], &[(3, 4)]),
             (3, &[(3, activate(2))], activate(3), &[(4, activate(3))], &[(3, 4)]),

@@ -133,8 +133,7 @@ impl CardScripts {
             return;
         }
         match cards::tell_reset(&self.database, tap.card, tap.script_number).await {
-            Ok(Some(script)) => self.add(tap.card, script),
-            Ok(None) => {}
+            Ok(waiting) => self.replace(tap.card, waiting),
             // The card says so again in its next tap.
             Err(error) => tracing::warn!(%error, "a card's offline total could not be reset"),
         }
@@ -161,6 +160,16 @@ impl CardScripts {
     fn first_waiting(&self, card: Uuid) -> Option<Queued> {
         let waiting = self.waiting.read().unwrap_or_else(PoisonError::into_inner);
         waiting.get(&card)?.first().copied()
+    }
+
+    /// All that waits for a card, by number.
+    fn replace(&self, card: Uuid, scripts: Vec<Queued>) {
+        let mut waiting = self.waiting.write().unwrap_or_else(PoisonError::into_inner);
+        if scripts.is_empty() {
+            waiting.remove(&card);
+        } else {
+            waiting.insert(card, scripts);
+        }
     }
 
     fn add(&self, card: Uuid, script: Queued) {
@@ -203,10 +212,13 @@ impl CardScripts {
 
     /// Does so each second.
     pub async fn keep(self: Arc<Self>) {
+        let mut is_failing = false;
         loop {
-            if let Err(error) = self.refresh().await {
-                tracing::warn!(%error, "scripts to cards could not be read; trying again");
+            let read = self.refresh().await;
+            if let (Err(error), false) = (&read, is_failing) {
+                tracing::warn!(%error, "scripts to cards could not be read; trying each second");
             }
+            is_failing = read.is_err();
             tokio::time::sleep(EVERY).await;
         }
     }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::book::{begin, commit, rollback};
 use super::key_store::KeyStore;
+use crate::db::card_scripts::ScriptRow;
 use crate::db::cards::CardRow;
 use crate::db::connect::{ConnectError, Database};
 use crate::db::{DbError, card_events, card_scripts, cards, key_generations};
@@ -145,35 +146,34 @@ pub async fn tell(database: &Database, id: Uuid, told: Change) -> Result<CardRow
 }
 
 /// Tells a card that has just asked the service that what it approved offline counts no more. Nothing where it is told so
-/// already, or where it was told something since it made this tap: a tap that is sent again.
+/// already, or where it was told something since it made this tap: a tap that is sent again. Answers all that waits, by number.
 ///
 /// # Errors
 /// [`CardError`].
-pub async fn tell_reset(database: &Database, id: Uuid, script_number: u32) -> Result<Option<Queued>, CardError> {
+pub async fn tell_reset(database: &Database, id: Uuid, script_number: u32) -> Result<Vec<Queued>, CardError> {
     change(database, async |conn| {
         let scripts = card_scripts::of_card(conn, id).await?;
-        let mut waiting = scripts.iter().filter(|row| row.is_waiting());
-        if let Some(row) =
-            waiting.find(|row| row.script.change == Change::ResetOffline && row.script.number > script_number)
-        {
-            return Ok(Some(row.script));
+        let newer = || scripts.iter().filter(|row| row.script.number > script_number);
+        let is_told = newer().any(|row| row.is_waiting() && row.script.change == Change::ResetOffline);
+        if is_told || newer().any(|row| row.confirmed_at.is_some()) {
+            return Ok(waiting(&scripts));
         }
-        if scripts.iter().any(|row| row.confirmed_at.is_some() && row.script.number > script_number) {
-            return Ok(None);
-        }
-        queue(conn, id, Change::ResetOffline).await.map(Some)
+        queue(conn, id, Change::ResetOffline).await?;
+        Ok(waiting(&card_scripts::of_card(conn, id).await?))
     })
     .await
 }
 
+fn waiting(scripts: &[ScriptRow]) -> Vec<Queued> {
+    scripts.iter().filter(|row| row.is_waiting()).map(|row| row.script).collect()
+}
+
 /// Queues a script under the lock of card events.
-async fn queue(conn: &mut AsyncPgConnection, id: Uuid, told: Change) -> Result<Queued, CardError> {
+async fn queue(conn: &mut AsyncPgConnection, id: Uuid, told: Change) -> Result<(), CardError> {
     let scripts = card_scripts::of_card(conn, id).await?;
     let last = scripts.last().map_or(0, |row| row.script.number);
-    let waiting: Vec<Queued> = scripts.iter().filter(|row| row.is_waiting()).map(|row| row.script).collect();
-    let plan = card_script::queue(last, &waiting, told).ok_or(CardError::NoNumber(id))?;
-    card_scripts::insert(conn, id, &plan).await?;
-    plan.new.first().copied().ok_or(CardError::NoNumber(id))
+    let plan = card_script::queue(last, &waiting(&scripts), told).ok_or(CardError::NoNumber(id))?;
+    Ok(card_scripts::insert(conn, id, &plan).await?)
 }
 
 /// What an organisation's terminals have to know of cards.
@@ -262,8 +262,13 @@ async fn set_status(
             cards::set_status(conn, id, status).await?;
             card_events::insert(conn, id, card.wallet.organisation(), event).await?;
         }
-        // A card that is active may still have been told that it is blocked, or have blocked its own PIN.
-        if card.status != status || status == CardStatus::Active {
+        // A card that is active may have blocked its own PIN; one that was blocked before there were scripts was not told.
+        let was_told = status == CardStatus::Blocked && {
+            let scripts = card_scripts::of_card(conn, id).await?;
+            let about_it = |row: &&ScriptRow| matches!(row.script.change, Change::Block | Change::Unblock);
+            scripts.iter().rev().find(about_it).is_some_and(|row| row.script.change == told)
+        };
+        if !was_told {
             queue(conn, id, told).await?;
         }
         Ok(CardRow { status, ..card })

@@ -44,13 +44,15 @@ impl Card {
     pub fn read(file: &Path) -> Self {
         let file: Value = serde_json::from_str(&read(file)).unwrap();
         let keys = &file["keys"][0];
-        let all = ["transaction", "response", "script", "offline_verify"].map(|name| key(&keys[name]));
+        let names = ["transaction", "response", "script", "offline_verify"];
+        let sets = file["keys"].as_array().unwrap().iter();
+        let all: Vec<[u8; 32]> = sets.flat_map(|keys| names.map(|name| key(&keys[name]))).collect();
         Self {
             id: uuid(&file["card"]),
             generation: keys["generation"].as_u64().unwrap().try_into().unwrap(),
             transaction: all[0],
             response: all[1],
-            keys: all.to_vec(),
+            keys: all,
             counter: AtomicU32::new(0),
         }
     }

@@ -4,6 +4,7 @@
 
 mod authentication;
 mod card;
+mod cards;
 mod catalogue;
 mod forwards;
 mod forwards_review;
@@ -11,14 +12,17 @@ mod health;
 mod holds;
 mod hotlist;
 mod journal;
+mod keys;
 mod malformed;
 mod openapi;
 mod outage;
+mod pin;
 mod problems;
 mod rates;
 mod refunds;
 mod requests;
 mod sales;
+mod scripts;
 mod secrets;
 mod service;
 mod shutdown;
@@ -26,4 +30,5 @@ mod signatures;
 #[path = "../support/mod.rs"]
 mod support;
 mod vending;
+mod virtual_card;
 mod wire;

@@ -170,6 +170,7 @@ async fn no_secret_leaves_the_service_whatever_is_sent_to_it_and_however_much_it
         "/api/v1/catalogue",
         "/api/v1/price-list",
         "/api/v1/hotlist",
+        "/api/v1/cards",
         &format!("{sales}/{}", tap.id),
         "/healthz",
         "/readyz",
@@ -238,7 +239,7 @@ async fn no_secret_leaves_the_service_whatever_is_sent_to_it_and_however_much_it
     secrets.extend(card.keys.iter().map(|key| Secret::bytes("a card's key", key)));
     secrets.extend(macs.iter().map(|mac| Secret::bytes("a MAC", &from_hex::<16>(mac).unwrap())));
     secrets.extend(addresses.iter().map(|address| Secret::text("a password", password(address))));
-    assert!(secrets.len() >= 15, "{}", secrets.len());
+    assert!(secrets.len() >= 25, "{}", secrets.len());
     let everywhere = [&answers.0[..], &logs].concat();
     assert_eq!(leaks(&secrets, &everywhere), Vec::<String>::new());
 
@@ -259,4 +260,117 @@ async fn no_secret_leaves_the_service_whatever_is_sent_to_it_and_however_much_it
     assert!(leaks(&[sale], &everywhere).len() > 2);
     let database = Secret::text("the database", &house.test.name);
     assert!(leaks(&[database], &logs).contains(&"the database in standard output".to_owned()));
+}
+
+/// The keys in a file that a passphrase sealed, and the key that it became.
+fn unsealed_with(house: &House, passphrase: &str) -> (Vec<u8>, Value) {
+    use argon2::{Algorithm, Argon2, Params, Version};
+    let sealed = std::fs::read(house.path("keys.sealed")).unwrap();
+    let number = |at: usize| u32::from_be_bytes(sealed[at..at + 4].try_into().unwrap());
+    let parameters = Params::new(number(16), number(20), number(24), Some(32)).unwrap();
+    let mut key = [0; 32];
+    let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters);
+    argon.hash_password_into(passphrase.as_bytes(), &sealed[28..44], &mut key).unwrap();
+    let (nonce, message) = sealed[44..].split_first_chunk::<24>().unwrap();
+    let payload = Payload { msg: message, aad: &sealed[..44] };
+    let plain = XChaCha20Poly1305::new(&Key::from(key)).decrypt(&XNonce::from(*nonce), payload).unwrap();
+    (key.to_vec(), serde_json::from_slice(&plain).unwrap())
+}
+
+#[tokio::test]
+async fn no_command_prints_a_key_a_pin_or_a_passphrase_and_none_stands_in_the_database() {
+    const PASSPHRASE: &str = "zwaluwen boven de vijver";
+    const PIN: &str = "80351742";
+    let house = House::open().await;
+    let client = house.client(50_000, 0).await;
+    let mut places: Vec<(String, Vec<u8>)> = Vec::new();
+    let mut run = |arguments: &[&str], passphrase: &str| {
+        let mut command = house.command(arguments);
+        command.envs([("PASJE_KEYS_PASSPHRASE", passphrase), ("PASJE_LOG", "trace"), ("RUST_BACKTRACE", "full")]);
+        let output = command.output().unwrap();
+        places.push((format!("{arguments:?}"), [output.stdout, output.stderr].concat()));
+        output.status.success()
+    };
+    let (pin, place) = (house.path("pin"), RESTAURANT.to_string());
+    std::fs::write(&pin, PIN).unwrap();
+    let (terminal_file, card_file, other_file) = (house.path("t.json"), house.path("c.json"), house.path("o.json"));
+    let terminal_out = terminal_file.to_str().unwrap();
+    assert!(run(&["terminal", "add", "--location", &place, "--name", "Kassa", "--out", terminal_out], PASSPHRASE));
+    let number = client.number.to_string();
+    let issue =
+        ["card", "issue", "--wallet", &number, "--pin-file", pin.to_str().unwrap(), "--pin-free", "100", "--out"];
+    assert!(run(&[&issue[..], &[card_file.to_str().unwrap()]].concat(), PASSPHRASE));
+    let mut card = crate::virtual_card::VirtualCard::open(card_file.clone());
+    let terminal = crate::card::Terminal::read(&terminal_file);
+    let serving = house.serve_with(
+        &["--address-rate", "0", "--terminal-rate", "0"],
+        &[("PASJE_KEYS_PASSPHRASE", PASSPHRASE), ("PASJE_LOG", "trace"), ("RUST_BACKTRACE", "full")],
+    );
+    let id = card.id();
+    for arguments in [
+        &["keys", "show"][..],
+        &["keys", "rotate"],
+        &["keys", "refuse", "1", "--from", "2199-01-01"],
+        &["keys", "progress"],
+        &["card", "limits", &id, "--offline-tap", "1", "--offline-total", "2", "--offline-count", "3"],
+        &["card", "reset-offline", &id],
+        &["card", "show", &id],
+        &["card", "list"],
+        &["location", "list"],
+        &["location", "limits", &place, "--tap", "100"],
+    ] {
+        assert!(run(arguments, PASSPHRASE), "{arguments:?}");
+    }
+    let replace = ["card", "replace", &id, "--pin-file", pin.to_str().unwrap(), "--out", other_file.to_str().unwrap()];
+    assert!(run(&replace, PASSPHRASE));
+    // and where they fail
+    for arguments in [&["keys", "refuse", "9", "--from", "2199-01-01"][..], &["card", "reset-offline", &id], &issue] {
+        assert!(!run(arguments, PASSPHRASE), "{arguments:?}");
+    }
+    for wrong in ["zwaluwen boven de vijvers", "zwaluw"] {
+        assert!(!run(&["keys", "rotate"], wrong));
+    }
+    // the running service has read the file again, and sends scripts and lists
+    let mut answers = Answers(Vec::new());
+    crate::service::wait_until("the keys are read again", || read(&serving.stderr).contains("read them again"));
+    let tap = card.tap(&terminal, &[(COFFEE, 1)]);
+    for _ in 0..2 {
+        let asking = serving.posting(&terminal, "/api/v1/card-scripts", &tap.asking());
+        assert_eq!(answers.ask(&serving, "a tap without a sale", &asking), 200);
+        assert_eq!(answers.ask(&serving, "a sale", &serving.posting(&terminal, "/api/v1/sales", &tap.sale())), 200);
+    }
+    assert_eq!(answers.ask(&serving, "the list of cards", &serving.getting(&terminal, "/api/v1/cards", &[])), 200);
+    let (stdout, stderr) = (serving.stdout.clone(), serving.stderr.clone());
+    serving.stop();
+    places.push(("the service's output".to_owned(), std::fs::read(stdout).unwrap()));
+    places.push(("the service's log".to_owned(), std::fs::read(stderr).unwrap()));
+    let mut dump = std::process::Command::new("pg_dump");
+    dump.env_remove("PGPASSWORD").envs(house.test.owner_url.libpq_environment());
+    let dump = dump.output().unwrap();
+    assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
+    places.push(("the database".to_owned(), dump.stdout));
+    places.extend(answers.0);
+    places.push(("the sealed file".to_owned(), std::fs::read(house.path("keys.sealed")).unwrap()));
+
+    let (seal, keys) = unsealed_with(&house, PASSPHRASE);
+    let secret = |name: &str, value: &Value| Secret::bytes(name, &from_hex::<32>(value.as_str().unwrap()).unwrap());
+    let mut secrets = vec![
+        Secret::bytes("the key of the passphrase", &seal),
+        Secret::text("the passphrase", PASSPHRASE),
+        Secret::text("the PIN", PIN),
+        Secret::bytes("a terminal's key", &terminal.key),
+        secret("the terminals' secret", &keys["terminals"]),
+    ];
+    let masters = keys["masters"].as_object().unwrap();
+    assert_eq!(masters.len(), 4);
+    secrets.extend(masters.values().map(|key| secret("a master key", key)));
+    for file in [&card_file, &other_file] {
+        let keys = crate::card::Card::read(file).keys;
+        secrets.extend(keys.iter().map(|key| Secret::bytes("a card's key", key)));
+    }
+    assert_eq!(leaks(&secrets, &places), Vec::<String>::new());
+    // they are found where they belong, and what is no secret is found in these places
+    let kept = ("the card's file".to_owned(), std::fs::read(&card_file).unwrap());
+    assert!(leaks(&secrets, &[kept]).len() > 12);
+    assert!(leaks(&[Secret::text("the card", &id)], &places).len() > 5);
 }

@@ -25,12 +25,18 @@ use crate::support::{TestDatabase, tap};
 
 pub const WRONG_MAC: [u8; 16] = [0xff; 16];
 
-/// Knows one wrong MAC, so that tests can send one.
+/// Knows one wrong MAC, so that tests can send one, and refuses one generation since long ago.
 struct TestProof;
+
+pub const REFUSED_GENERATION: u8 = 200;
 
 impl CardProof for TestProof {
     fn is_right(&self, request: &SaleRequest) -> bool {
         !matches!(request.payer, Payer::Card(Tap { mac: WRONG_MAC, .. }))
+    }
+
+    fn refused_from(&self, generation: u8) -> Option<NaiveDate> {
+        (generation == REFUSED_GENERATION).then_some(NaiveDate::MIN)
     }
 }
 

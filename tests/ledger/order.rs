@@ -7,7 +7,7 @@ use pasje::domain::sale::{Payer, SaleMode, SaleRequest};
 use pasje::services::authorise::AuthoriseError;
 use uuid::Uuid;
 
-use crate::fixture::{COFFEE, Client, MEAL, Restaurant, SHOWER, WINE, WRONG_MAC, id_at};
+use crate::fixture::{COFFEE, Client, MEAL, REFUSED_GENERATION, Restaurant, SHOWER, WINE, WRONG_MAC, id_at};
 use crate::support::tap;
 
 fn with_card(request: SaleRequest, card: Uuid, counter: u32, mac: [u8; 16]) -> SaleRequest {
@@ -61,7 +61,14 @@ async fn the_first_outcome_that_applies_is_the_answer() {
     restaurant.run("UPDATE card SET tap_limit_cents = NULL").await;
     let poor = with_card(client.tap(&[(WINE, 1)]), client.card, 104, [0; 16]);
     assert_eq!(outcome(&restaurant, &poor).await, Outcome::InsufficientFunds);
-    let part = with_card(client.tap(&[(WINE, 1), (COFFEE, 1)]), client.card, 105, [0; 16]);
+    // A PIN is asked last: not where it would not help.
+    restaurant.run("UPDATE card SET pin_free_cents = 249").await;
+    let poor = with_card(client.tap(&[(WINE, 1)]), client.card, 110, [0; 16]);
+    assert_eq!(outcome(&restaurant, &poor).await, Outcome::InsufficientFunds);
+    let unverified = with_card(client.tap(&[(COFFEE, 1)]), client.card, 111, [0; 16]);
+    assert_eq!(outcome(&restaurant, &unverified).await, Outcome::PinNeeded);
+    restaurant.run("UPDATE card SET pin_free_cents = 250").await;
+    let part = with_card(client.tap(&[(WINE, 1), (COFFEE, 1)]), client.card, 115, [0; 16]);
     assert_eq!(outcome(&restaurant, &part).await, Outcome::ApprovedInPart);
     restaurant.verify().await;
 }
@@ -190,4 +197,52 @@ async fn prices_of_tomorrow_sell_nothing_today() {
     let conn = restaurant.database.connection().await.unwrap();
     let now = pasje::db::catalogue::current_version(&conn, crate::fixture::LOCATION).await.unwrap();
     assert_eq!(now.map(|(version, _)| version), Some(3), "tills sell from today's prices");
+}
+
+fn signed_with(request: SaleRequest, generation: u8) -> SaleRequest {
+    let Payer::Card(tap) = request.payer else { panic!("no card") };
+    SaleRequest { payer: Payer::Card(pasje::domain::tap::Tap { generation, ..tap }), ..request }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_generation_is_too_old_before_its_mac_and_forwards_of_it_are_not_booked_either() {
+    let restaurant = Restaurant::open().await;
+    let client = restaurant.client_with(1000, 0).await;
+    let coffee = |counter, mac| with_card(client.tap(&[(COFFEE, 1)]), client.card, counter, mac);
+    let refused = |counter, mac| signed_with(coffee(counter, mac), REFUSED_GENERATION);
+    restaurant.run("UPDATE card SET status = 2; UPDATE wallet SET status = 2").await;
+    assert_eq!(outcome(&restaurant, &refused(1, WRONG_MAC)).await, Outcome::CardBlocked);
+    restaurant.run("UPDATE card SET status = 1").await;
+    assert_eq!(outcome(&restaurant, &refused(1, WRONG_MAC)).await, Outcome::CardExpired);
+    restaurant.run("UPDATE wallet SET status = 1").await;
+    // A forward was delivered, but anybody may have signed it.
+    let mut forward = refused(1, [0; 16]);
+    forward.mode = SaleMode::Forward { instead_of: None };
+    let booked = restaurant.sell(&forward).await;
+    assert_eq!((booked.operation.outcome, booked.operation.counter), (Outcome::CardExpired, None));
+    assert_eq!(restaurant.purses(client).await[0], 1000);
+    // Its counter was not used up, and its generation is not the card's now.
+    assert_eq!(outcome(&restaurant, &coffee(1, [0; 16])).await, Outcome::Approved);
+    restaurant.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cards_generation_rises_with_the_first_tap_that_is_rightly_signed_with_it() {
+    let restaurant = Restaurant::open().await;
+    let client = restaurant.client_with(300, 0).await;
+    let generation = async || restaurant.number("SELECT generation::bigint FROM card").await;
+    let tap = |counter, lines: &[(Uuid, u32)], mac| with_card(client.tap(lines), client.card, counter, mac);
+    assert_eq!(outcome(&restaurant, &signed_with(tap(1, &[(COFFEE, 1)], WRONG_MAC), 3)).await, Outcome::CardMacWrong);
+    assert_eq!(generation().await, 1);
+    // A decline after the MAC is as good as any.
+    let poor = signed_with(tap(1, &[(WINE, 9)], [0; 16]), 2);
+    assert_eq!(outcome(&restaurant, &poor).await, Outcome::InsufficientFunds);
+    assert_eq!(generation().await, 2);
+    assert_eq!(outcome(&restaurant, &signed_with(tap(2, &[(COFFEE, 1)], [0; 16]), 1)).await, Outcome::CardMacWrong);
+    // What was sold before is forwarded after, and the generation never goes back.
+    let mut forward = signed_with(tap(3, &[(COFFEE, 1)], [0; 16]), 1);
+    forward.mode = SaleMode::Forward { instead_of: None };
+    assert_eq!(outcome(&restaurant, &forward).await, Outcome::Approved);
+    assert_eq!(generation().await, 2);
+    restaurant.verify().await;
 }
