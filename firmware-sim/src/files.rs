@@ -17,7 +17,7 @@ mod card_file;
 mod fleet_folder;
 mod terminal_file;
 
-pub use card_file::{BlankMemory, CardFile, CardOnFile, FileMemory, KeySet};
+pub use card_file::{BlankMemory, CardFile, CardOnFile, FileMemory, KeySet, PinDigits};
 pub use fleet_folder::{FleetFolder, RESERVE};
 pub use terminal_file::{TerminalFile, TerminalOnFile};
 

@@ -1,10 +1,12 @@
 //! Cards that are issued into a reader: with a real pcscd and vpcd, in a place of their own.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use firmware_sim::card::{Card, Fleeting};
+use card_protocol::pin::PinBlock;
+use firmware_sim::card::{Card, Fleeting, OfflineLimits};
+use firmware_sim::files::{CardFile, PinDigits};
 use firmware_sim::vpcd::{self, Left, Misbehaviour};
 
 use crate::namespace::{FIRST, Pcscd, enters_below};
@@ -79,6 +81,32 @@ fn ready(folder: &Path) -> (Pcscd, usize) {
     says(&["migrate"]);
     says(&["demo", "--out", demo.to_str().unwrap()]);
     (Pcscd::start(), cards().0)
+}
+
+#[test]
+fn the_file_of_an_issued_card_has_its_limits_and_a_pin_that_was_on_no_command_line() {
+    let scratch = Scratch::new();
+    let data = scratch.data();
+    let run = |arguments: &[&str]| {
+        let mut child = crate::program::pasje(&data).args(arguments).stdin(Stdio::piped()).spawn().unwrap();
+        let _ = child.stdin.take().unwrap().write_all(b"246800\n");
+        assert!(child.wait().unwrap().success(), "{arguments:?}");
+    };
+    let at = |name: &str| scratch.0.join(name).to_str().unwrap().to_owned();
+    let file = |name: &str| -> CardFile { serde_json::from_str(&std::fs::read_to_string(at(name)).unwrap()).unwrap() };
+    let usual = OfflineLimits { tap_cents: 2500, total_cents: 5000, count: 5 };
+    run(&["demo", "--out", &at("demo")]);
+    let made = std::fs::read_dir(at("demo/cards")).unwrap().next().unwrap().unwrap().file_name();
+    assert_eq!(file(&format!("demo/cards/{}", made.to_str().unwrap())).limits, usual);
+
+    let issue = ["card", "issue", "--wallet", "1", "--out"];
+    run(&[&issue[..], &[&at("usual.json")]].concat());
+    assert_eq!((file("usual.json").limits, file("usual.json").pin), (usual, None));
+    let options = ["--offline-tap", "1000", "--offline-total", "2000", "--offline-count", "3", "--pin-file", "-"];
+    run(&[&issue[..], &[&at("own.json")], &options].concat());
+    let own = file("own.json");
+    assert_eq!(own.limits, OfflineLimits { tap_cents: 1000, total_cents: 2000, count: 3 });
+    assert_eq!(own.pin, PinBlock::of_digits(b"246800").ok().map(PinDigits));
 }
 
 #[test]
