@@ -20,7 +20,7 @@ mod fleet_folder;
 mod terminal_file;
 mod vend_file;
 
-pub use card_file::{BlankMemory, CardFile, CardOnFile, FileMemory, KeySet};
+pub use card_file::{BlankMemory, CardFile, CardOnFile, FileMemory, KeySet, PinDigits};
 pub use fleet_folder::{FleetFolder, RESERVE};
 pub use terminal_file::{TERMINAL_FILE, TerminalFile, TerminalOnFile};
 pub use vend_file::{Stage, Vend, VendFile};

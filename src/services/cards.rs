@@ -299,3 +299,53 @@ async fn change<T>(
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use card_protocol::{MasterKey, Secret};
+
+    use super::*;
+
+    /// Master keys of the generations 2 to 30, of which 3 is active.
+    struct Masters(Vec<MasterKey>);
+
+    impl KeyStore for Masters {
+        fn generation(&self) -> u8 {
+            3
+        }
+        fn master(&self, generation: u8) -> Option<&MasterKey> {
+            self.0.get(usize::from(generation.checked_sub(2)?))
+        }
+        fn terminal_key(&self, _: Uuid, _: &[u8; 16]) -> Secret {
+            Secret::new([0; 32])
+        }
+        fn check_values(&self) -> Vec<(u8, [u8; 32])> {
+            Vec::new()
+        }
+    }
+
+    #[test]
+    fn a_card_gets_the_keys_of_the_active_generation_and_of_those_prepared_as_far_as_it_has_room() {
+        let issue = Issue {
+            wallet: WalletId::new(OrganisationId::new(1).unwrap(), 17).unwrap(),
+            expires_on: NaiveDate::MAX,
+            tap_limit_cents: None,
+            day_limit_cents: None,
+        };
+        let numbers = |count: u8| {
+            let masters = Masters((0..count).map(|tag| MasterKey::new(Secret::new([tag; 32]))).collect());
+            let card = new_card(&masters, &issue);
+            let keys = personalisation(&masters, &card)?;
+            for (number, of_card) in &keys {
+                assert_eq!(*of_card, masters.master(*number).unwrap().card_keys(card.id.as_bytes(), *number));
+            }
+            Ok(keys.into_iter().map(|(number, _)| number).collect::<Vec<_>>())
+        };
+        assert_eq!(numbers(2).unwrap(), [3], "the one before is known to others by now");
+        assert_eq!(numbers(4).unwrap(), [3, 4, 5]);
+        assert_eq!(numbers(28).unwrap(), [3, 4, 5, 6, 7, 8, 9, 10]);
+        let none: Result<Vec<u8>, CardError> = numbers(1);
+        assert!(matches!(none, Err(CardError::NoKey(3))));
+    }
+}

@@ -8,5 +8,9 @@ mod support;
 mod embedded;
 mod external;
 mod killed;
+#[path = "../../firmware-sim/tests/readers/namespace.rs"]
+#[allow(dead_code)]
+mod namespace;
+mod personalise;
 mod program;
 mod rights;

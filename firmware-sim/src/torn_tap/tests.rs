@@ -151,9 +151,11 @@ fn wherever_a_tap_is_torn_one_counter_pays_at_most() {
 #[test]
 fn a_card_that_leaves_again_and_again_is_given_up() {
     assert_eq!(field(&[Lost; 40], &[0]).sign().unwrap_err(), TapError::Torn);
-    let at_authorise: Vec<Event> = [Answered, Unheard].repeat(40);
-    let mut field = field(&[&[Answered, Unheard, Answered, Answered][..], &at_authorise].concat(), &[0]);
+    // each AUTHORISE goes unheard, and SELECT and GET LAST after it say so
+    let unheard = [&[Answered][..], &[Unheard, Answered, Answered].repeat(40)].concat();
+    let mut field = field(&unheard, &[0]);
     assert_eq!(field.sign().unwrap_err(), TapError::Torn);
+    assert_eq!(field.cards[0].state().counter, 0);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! machine, so each test gets a network, mounts and processes that nobody else sees, and that end with it. Needs no root.
 
 use std::net::TcpStream;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::{Child, Command};
 use std::thread::sleep;
@@ -19,14 +20,23 @@ pub const SECOND: (&str, u16) = ("127.0.0.1", 35964);
 
 /// Runs the rest of a test in a place of its own: true inside, false where it has ended well.
 pub fn enters(test: &str) -> bool {
+    enters_below(test, &[])
+}
+
+/// The same, started by another program with these arguments: what it puts into the environment is there inside.
+pub fn enters_below(test: &str, program: &[&str]) -> bool {
     if std::env::var_os(INSIDE).is_some_and(|inside| inside == test) {
         prepare();
         return true;
     }
-    let program = std::env::current_exe().unwrap();
-    let output = Command::new("unshare")
-        .args(["--map-root-user", "--mount", "--net", "--pid", "--fork", "--kill-child"])
-        .arg(program)
+    let own = std::env::current_exe().unwrap();
+    let unshare = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child"];
+    // who may make namespaces keeps the rights to files that it has; others become root of their own files
+    let user: &[&str] = if is_root_of_all(&unshare) { &[] } else { &["--map-root-user"] };
+    let words = [program, &unshare, user].concat();
+    let output = Command::new(words[0])
+        .args(&words[1..])
+        .arg(own)
         .args(["--exact", test, "--nocapture", "--test-threads=1"])
         .env(INSIDE, test)
         .env("PATH", PATHS)
@@ -42,6 +52,12 @@ pub fn enters(test: &str) -> bool {
     );
     assert!(output.status.success() && said.contains("1 passed"), "see above");
     false
+}
+
+fn is_root_of_all(unshare: &[&str]) -> bool {
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
+    let mut command = Command::new(unshare[0]);
+    is_root && command.args(&unshare[1..]).arg("true").output().is_ok_and(|output| output.status.success())
 }
 
 fn prepare() {
