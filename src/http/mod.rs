@@ -59,8 +59,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(api::catalogue::list_services)
         .service(api::catalogue::list_prices)
         .service(api::hotlist::changes)
-        .service(api::enrolments::offer)
-        .service(api::enrolments::ask)
+        .service(api::enrolments::enrol)
+        .service(api::enrolments::poll)
         .service(api::heartbeat::beat);
     config
         .service(health::live)

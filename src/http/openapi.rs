@@ -28,8 +28,8 @@ use super::health;
         catalogue::list_prices,
         hotlist::changes,
         heartbeat::beat,
-        enrolments::offer,
-        enrolments::ask,
+        enrolments::enrol,
+        enrolments::poll,
         health::live,
         health::ready
     )

@@ -5,7 +5,9 @@
 mod authentication;
 mod card;
 mod catalogue;
+mod enrolment;
 mod health;
+mod heartbeat;
 mod hotlist;
 mod malformed;
 mod openapi;
@@ -21,4 +23,6 @@ mod shutdown;
 mod signatures;
 #[path = "../support/mod.rs"]
 mod support;
+mod terminals;
+mod tls;
 mod wire;
