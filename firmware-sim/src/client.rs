@@ -255,3 +255,87 @@ fn signed(
     }
     Ok(request)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const FAR_AHEAD: &str = "Sat, 01 Jan 2050 00:00:00 GMT";
+    const FAR_AHEAD_MS: u64 = 2_524_608_000_000;
+
+    /// Answers each request with the next of these (the last one from then on); what came is counted.
+    async fn service(answers: &'static [(u16, &'static str, &'static str)]) -> (String, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let count = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&count);
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut bytes = [0; 4096];
+            while stream.read(&mut bytes).await.unwrap() > 0 {
+                let at = counted.fetch_add(1, Ordering::SeqCst).min(answers.len() - 1);
+                let (status, date, slug) = answers[at];
+                let body = format!("{{\"type\":\"/problems/{slug}\"}}");
+                let reply =
+                    format!("HTTP/1.1 {status} X\r\ndate: {date}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+                stream.write_all(reply.as_bytes()).await.unwrap();
+            }
+        });
+        (url, count)
+    }
+
+    fn client(url: &str, clock: &Clock) -> Client {
+        Client::pinned(url, None, Uuid::nil(), &[1; 32], TIMEOUT, clock.clone()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_refused_time_is_learnt_once_and_the_request_signed_again() {
+        let (url, count) = service(&[(401, FAR_AHEAD, "signature-expired"), (200, FAR_AHEAD, "")]).await;
+        let clock = Clock::default();
+        let reply = client(&url, &clock).send(Outgoing::get("/")).await.unwrap();
+        assert_eq!((reply.status, count.load(Ordering::SeqCst)), (200, 2));
+        assert!(clock.now_ms().abs_diff(FAR_AHEAD_MS) < 5_000);
+    }
+
+    #[tokio::test]
+    async fn no_other_answer_moves_the_clock() {
+        for answers in [
+            &[(401, FAR_AHEAD, "signature-wrong")][..],
+            &[(400, FAR_AHEAD, "signature-expired")],
+            &[(401, "soon", "signature-expired")],
+            &[(200, FAR_AHEAD, "")],
+        ] {
+            let (url, count) = service(answers).await;
+            let clock = Clock::default();
+            client(&url, &clock).send(Outgoing::get("/")).await.unwrap();
+            assert_eq!((clock.offset_ms(), count.load(Ordering::SeqCst)), (0, 1), "{answers:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_service_that_comes_back_with_a_wrong_clock_moves_nobody() {
+        let (url, count) = service(&[(200, FAR_AHEAD, ""), (401, FAR_AHEAD, "signature-expired")]).await;
+        let clock = Clock::default();
+        let mut client = client(&url, &clock);
+        assert_eq!(client.send(Outgoing::get("/")).await.unwrap().status, 200);
+        for _ in 0..3 {
+            assert_eq!(client.send(Outgoing::get("/")).await.unwrap().status, 401);
+        }
+        assert_eq!((clock.offset_ms(), count.load(Ordering::SeqCst)), (0, 4));
+    }
+
+    #[test]
+    fn https_without_a_ca_and_a_ca_that_is_none_are_refused() {
+        let make = |ca| Client::pinned("https://pasje.example", ca, Uuid::nil(), &[1; 32], TIMEOUT, Clock::default());
+        assert!(matches!(make(None).unwrap_err(), AddressError::NeedsCa(_)));
+        for ca in ["", "x", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+            assert!(matches!(make(Some(ca)).unwrap_err(), AddressError::Ca(_)), "{ca}");
+        }
+    }
+}

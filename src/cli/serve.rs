@@ -9,6 +9,7 @@ use pasje::db::cluster::{Cluster, Urls};
 use pasje::db::connect::Database;
 use pasje::db::migrate::migrate;
 use pasje::db::partitions::make_partitions;
+use pasje::services::enrolments;
 use pasje::services::expire_holds::expire_holds;
 use pasje::services::key_store::Keys;
 
@@ -51,6 +52,7 @@ async fn serve(database: Database, options: &Options, listen: &ListenOptions, st
     make_partitions(&mut *database.connection().await?).await?;
     let partitions = tokio::spawn(keep_partitions(database.clone()));
     let holds = tokio::spawn(keep_expiring_holds(database.clone()));
+    let forgetting = tokio::spawn(keep_forgetting_enrolments(database.clone()));
     let running = start(database.clone(), keys, &listen.listen(options)?)?;
     say!("pasje is ready, with {}", database.url());
     say!("  terminals ask at  http://{}", running.address);
@@ -68,7 +70,18 @@ async fn serve(database: Database, options: &Options, listen: &ListenOptions, st
     running.stop().await?;
     partitions.abort();
     holds.abort();
+    forgetting.abort();
     Ok(())
+}
+
+/// Each minute: what nobody can open any more is forgotten, also where no other terminal enrols.
+async fn keep_forgetting_enrolments(database: Database) {
+    loop {
+        tokio::time::sleep(MINUTE).await;
+        if let Err(error) = enrolments::forget(&database).await {
+            tracing::warn!(%error, "enrolments that expired are still there; trying again in a minute");
+        }
+    }
 }
 
 /// Each minute: nobody waits longer than that for money that was set aside in vain.

@@ -70,8 +70,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(api::hotlist::changes)
         .service(api::cards::list_cards)
         .service(api::card_scripts::ask_script)
-        .service(api::enrolments::offer)
-        .service(api::enrolments::ask)
+        .service(api::enrolments::enrol)
+        .service(api::enrolments::poll)
         .service(api::heartbeat::beat);
     config
         .service(health::live)

@@ -35,8 +35,8 @@ use super::health;
         cards::list_cards,
         card_scripts::ask_script,
         heartbeat::beat,
-        enrolments::offer,
-        enrolments::ask,
+        enrolments::enrol,
+        enrolments::poll,
         health::live,
         health::ready
     ),

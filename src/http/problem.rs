@@ -105,12 +105,12 @@ sorts! {
         "Nothing was stored. Hash the previous hash, the sequence and the record's bytes exactly as they are sent.";
     TOO_MANY_REQUESTS = 429 "too-many-requests" "Too many requests"
         "Wait as long as Retry-After says, then send the same again.";
+    ENROLMENTS_FULL = 429 "enrolments-full" "Too many terminals wait to be enrolled"
+        "Hand in the public key again in a minute.";
     INTERNAL = 500 "internal" "Something went wrong on our side"
         "Ask for the sale by its id before anything else. Tell whoever keeps the service the request id.";
     BUSY = 503 "busy" "Too many sales wait"
         "Nothing was booked. Send the same again in a moment.";
-    ENROLMENTS_FULL = 503 "enrolments-full" "Too many terminals wait to be enrolled"
-        "Hand in the public key again in a minute.";
     UNAVAILABLE = 503 "unavailable" "The service cannot book now"
         "Nothing was booked. Send the same again in a moment.";
     OUTCOME_UNKNOWN = 504 "outcome-unknown" "It is not known yet whether this was booked"

@@ -314,8 +314,14 @@ mod tests {
         fn generation(&self) -> u8 {
             3
         }
-        fn master(&self, generation: u8) -> Option<&MasterKey> {
-            self.0.get(usize::from(generation.checked_sub(2)?))
+        fn generations(&self) -> Vec<u8> {
+            (2..).take(self.0.len()).collect()
+        }
+        fn refused_from(&self, _: u8) -> Option<NaiveDate> {
+            None
+        }
+        fn master(&self, generation: u8) -> Option<MasterKey> {
+            self.0.get(usize::from(generation.checked_sub(2)?)).cloned()
         }
         fn terminal_key(&self, _: Uuid, _: &[u8; 16]) -> Secret {
             Secret::new([0; 32])
@@ -332,11 +338,11 @@ mod tests {
             expires_on: NaiveDate::MAX,
             tap_limit_cents: None,
             day_limit_cents: None,
+            pin_free_cents: None,
         };
         let numbers = |count: u8| {
             let masters = Masters((0..count).map(|tag| MasterKey::new(Secret::new([tag; 32]))).collect());
-            let card = new_card(&masters, &issue);
-            let keys = personalisation(&masters, &card)?;
+            let (card, keys) = personalised(&masters, &issue)?;
             for (number, of_card) in &keys {
                 assert_eq!(*of_card, masters.master(*number).unwrap().card_keys(card.id.as_bytes(), *number));
             }

@@ -91,6 +91,16 @@ pub async fn offer(database: &Database, public_key: &[u8; 32], ca: Option<&str>)
     Ok(Offered { code, expires_at: row.expires_at })
 }
 
+/// Forgets what expired.
+///
+/// # Errors
+/// [`EnrolmentError`].
+pub async fn forget(database: &Database) -> Result<(), EnrolmentError> {
+    let conn = database.connection().await?;
+    rows::make_room(&conn).await?;
+    Ok(())
+}
+
 /// The answer under a code; none while nobody accepted it.
 ///
 /// # Errors

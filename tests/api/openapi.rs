@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::service::House;
 
 const ROUTES: &str = include_str!("../../src/http/mod.rs");
-const HANDLERS: [&str; 8] = [
+const HANDLERS: [&str; 10] = [
     include_str!("../../src/http/api/holds.rs"),
     include_str!("../../src/http/api/sales.rs"),
     include_str!("../../src/http/api/cards.rs"),
@@ -15,6 +15,8 @@ const HANDLERS: [&str; 8] = [
     include_str!("../../src/http/api/forwards.rs"),
     include_str!("../../src/http/api/catalogue.rs"),
     include_str!("../../src/http/api/hotlist.rs"),
+    include_str!("../../src/http/api/heartbeat.rs"),
+    include_str!("../../src/http/api/enrolments.rs"),
     include_str!("../../src/http/health.rs"),
 ];
 
@@ -54,10 +56,16 @@ async fn the_description_lists_every_route_and_its_page_loads() {
     assert_eq!(named, described.len());
     for (method, path, name) in &described {
         assert!(ROUTES.contains(&format!("::{name})")), "{name}");
-        let target = path.replace("{id}", &uuid::Uuid::now_v7().to_string());
+        let target = path.replace("{id}", &uuid::Uuid::now_v7().to_string()).replace("{code}", "ABCDE-FGHJK");
         let method = method.to_uppercase();
         let head = format!("{method} {target} HTTP/1.1\r\nHost: {}\r\nContent-Length: 0\r\n\r\n", serving.authority());
-        let wanted = if path.starts_with("/api/v1") { 401 } else { 200 };
+        let wanted = match name.as_str() {
+            // who enrols has nothing to sign with
+            "enrol" => 415,
+            "poll" => 404,
+            _ if path.starts_with("/api/v1") => 401,
+            _ => 200,
+        };
         assert_eq!(serving.ask(head.as_bytes()).status, wanted, "{method} {path}");
     }
     // every shape that is referred to is there

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::card::Tap;
+use crate::enrolment::enrolled;
 use crate::service::{COFFEE, House, RESTAURANT, Serving, WINE, read};
 use crate::wire::{Connection, Draft, find};
 
@@ -138,10 +139,19 @@ async fn no_secret_leaves_the_service_whatever_is_sent_to_it_and_however_much_it
     let (terminal, revoked, card) = (house.terminal(RESTAURANT), house.terminal(RESTAURANT), house.card(&client));
     house.run(&["terminal", "revoke", &revoked.id.to_string()]);
     let serving = house.serve_with(
-        &["--address-rate", "0", "--terminal-rate", "0"],
+        &["--address-rate", "0", "--terminal-rate", "0", "--listen-tls", "127.0.0.1:0"],
         &[("PASJE_LOG", "trace"), ("RUST_BACKTRACE", "full")],
     );
     let mut answers = Answers(Vec::new());
+    let over_tls = format!("https://localhost:{}", serving.tls.unwrap().port());
+    let (enrolled, printed) = enrolled(&house, "till", over_tls, "restaurant").await;
+    answers.0.push(("what accepting prints".to_owned(), printed.into_bytes()));
+    let code = house.text("SELECT code FROM enrolment").await;
+    let path = format!("/api/v1/enrolments/{code}");
+    assert_eq!(answers.ask(&serving, "an enrolment", &serving.getting(&terminal, &path, &[])), 200);
+    let rows =
+        "SELECT string_agg(e::text, ' ') || (SELECT string_agg(t::text, ' ') FROM terminal AS t) FROM enrolment AS e";
+    answers.0.push(("the database".to_owned(), house.text(rows).await.into_bytes()));
     let mut macs = Vec::new();
     let lines = [(COFFEE, 1), (WINE, 2)];
     let sales = "/api/v1/sales";
@@ -236,10 +246,15 @@ async fn no_secret_leaves_the_service_whatever_is_sent_to_it_and_however_much_it
     secrets.push(sealed("the terminals' secret", &keys["terminals"]));
     secrets.extend(keys["masters"].as_object().unwrap().values().map(|key| sealed("a master key", key)));
     secrets.extend([&terminal, &revoked].map(|terminal| Secret::bytes("a terminal's key", &terminal.key)));
+    secrets.push(Secret::bytes("an enrolled terminal's key", enrolled.key().expose()));
+    for name in ["ca.key", "server.key"] {
+        let pem = read(&house.path("data/tls").join(name));
+        secrets.extend(pem.lines().filter(|line| line.len() == 64).map(|line| Secret::text(name, line)));
+    }
     secrets.extend(card.keys.iter().map(|key| Secret::bytes("a card's key", key)));
     secrets.extend(macs.iter().map(|mac| Secret::bytes("a MAC", &from_hex::<16>(mac).unwrap())));
     secrets.extend(addresses.iter().map(|address| Secret::text("a password", password(address))));
-    assert!(secrets.len() >= 25, "{}", secrets.len());
+    assert!(secrets.len() >= 27, "{}", secrets.len());
     let everywhere = [&answers.0[..], &logs].concat();
     assert_eq!(leaks(&secrets, &everywhere), Vec::<String>::new());
 

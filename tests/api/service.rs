@@ -262,6 +262,8 @@ pub struct Serving {
     child: Child,
     pub address: SocketAddr,
     pub metrics: SocketAddr,
+    /// With TLS, where it was asked for.
+    pub tls: Option<SocketAddr>,
     pub stdout: PathBuf,
     pub stderr: PathBuf,
 }
@@ -269,10 +271,15 @@ pub struct Serving {
 impl Serving {
     fn wait_ready(child: Child, stdout: PathBuf, stderr: PathBuf) -> Self {
         let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut serving = Self { child, address: unknown, metrics: unknown, stdout, stderr };
+        let mut serving = Self { child, address: unknown, metrics: unknown, tls: None, stdout, stderr };
         let address = |text: &str, label: &str| -> Option<SocketAddr> {
             let line = text.lines().find_map(|line| line.trim().strip_prefix(label))?;
-            line.trim().strip_prefix("http://")?.trim_end_matches("/metrics").parse().ok()
+            line.trim()
+                .trim_start_matches("https://")
+                .trim_start_matches("http://")
+                .trim_end_matches("/metrics")
+                .parse()
+                .ok()
         };
         wait_until("the service listens", || {
             if let Some(status) = serving.child.try_wait().unwrap() {
@@ -282,6 +289,7 @@ impl Serving {
             let found = address(&text, "terminals ask at").zip(address(&text, "metrics at"));
             if let Some(found) = found {
                 (serving.address, serving.metrics) = found;
+                serving.tls = address(&text, "and with TLS at");
             }
             found.is_some()
         });

@@ -1,7 +1,7 @@
 //! Signed requests: RFC 9421 and RFC 9530, against the RFC's vector, the terminal's signer and a Python implementation.
 
 mod hostile;
-mod interoperate;
+pub mod interoperate;
 mod refused;
 mod vector;
 

@@ -1,6 +1,8 @@
 //! `firmware-sim enrol` and `heartbeat`: a terminal's folder gets its key, and hears from the service.
 
+use std::fs::DirBuilder;
 use std::io::{IsTerminal as _, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -84,7 +86,8 @@ impl Watcher for OnScreen<'_> {
 pub(super) async fn run(arguments: EnrolArguments) -> Result<ExitCode, Failure> {
     let EnrolArguments { folder, service, timeout_ms, language } = arguments;
     let language = language.into();
-    std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+    made.map_err(|error| format!("{}: {error}", folder.display()))?;
     let path = folder.join(TERMINAL_FILE);
     if path.exists() {
         return Err(format!("{} is there: this terminal was enrolled already", path.display()).into());

@@ -48,7 +48,7 @@ pub struct SealedBody {
     responses((status = 201, description = "Show the code", body = EnrolmentBody))
 )]
 #[post("/enrolments")]
-pub async fn offer(service: Data<Service>, request: Unsigned<EnrolmentRequest>) -> Result<HttpResponse, Problem> {
+pub async fn enrol(service: Data<Service>, request: Unsigned<EnrolmentRequest>) -> Result<HttpResponse, Problem> {
     let key = from_hex::<32>(&request.0.public_key);
     let key = key.ok_or_else(|| Problem::with(&REQUEST_MALFORMED, "public_key: it is not 64 hexadecimal digits"))?;
     let offered = enrolments::offer(&service.database, &key, service.ca.as_deref()).await?;
@@ -66,7 +66,7 @@ pub async fn offer(service: Data<Service>, request: Unsigned<EnrolmentRequest>) 
     )
 )]
 #[get("/enrolments/{code}")]
-pub async fn ask(service: Data<Service>, code: Path<String>) -> Result<HttpResponse, Problem> {
+pub async fn poll(service: Data<Service>, code: Path<String>) -> Result<HttpResponse, Problem> {
     let code = EnrolmentCode::parse(&code).map_err(|_| Problem::new(&ENROLMENT_UNKNOWN))?;
     Ok(match enrolments::ask(&service.database, &code).await? {
         None => HttpResponse::Accepted().finish(),

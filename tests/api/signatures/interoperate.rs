@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{Arrived, Change, KEYID, SECRET, key, parameters, signed_with};
 
-fn python() -> PathBuf {
+pub fn python() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let named = std::env::var_os("PASJE_TEST_PYTHON").map(PathBuf::from);
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
