@@ -24,6 +24,7 @@ mod fleet;
 mod reader;
 mod sold;
 mod tap;
+mod till;
 
 /// Something went wrong: what, in a sentence.
 type Failure = Box<dyn std::error::Error>;
@@ -42,6 +43,8 @@ struct Arguments {
 enum Command {
     /// Sells something: a card is tapped, or staff name the client.
     Tap(tap::TapArguments),
+    /// A till for staff, that goes on without a connection.
+    Till(till::TillArguments),
     /// Gives back lines of a sale, or parts of them.
     Refund(afterwards::RefundArguments),
     /// Undoes a whole sale: same terminal, same day.
@@ -239,6 +242,7 @@ pub fn main() -> ExitCode {
     let result = runtime.block_on(async {
         match arguments.command {
             Command::Tap(arguments) => tap::run(arguments).await,
+            Command::Till(arguments) => till::run(arguments).await,
             Command::Refund(arguments) => afterwards::refund(arguments).await,
             Command::Void(arguments) => afterwards::void(arguments).await,
             Command::Ask(arguments) => afterwards::ask(arguments).await,

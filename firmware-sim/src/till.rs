@@ -560,6 +560,11 @@ impl Till {
         self.journal_error.is_some()
     }
 
+    /// Lets a journal go whose disk failed, so that its disk can be opened anew.
+    pub fn let_go_of_journal(&mut self) {
+        self.journal.let_go();
+    }
+
     /// What became of sales that nobody waited for any more; each is said once.
     pub fn take_recovered(&mut self) -> Vec<Recovered> {
         std::mem::take(&mut self.recovered)
@@ -649,6 +654,11 @@ impl Till {
             self.replied_in_background(flight.purpose, reply, now_ms);
         }
         self.keep_cache();
+    }
+
+    /// A request that is not of a sale was broken off: it is made anew when it is due.
+    pub fn set_aside(&mut self) {
+        self.flight.take_if(|flight| !flight.purpose.is_of_sale());
     }
 
     /// Keeps what was read, if anything was.

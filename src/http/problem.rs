@@ -18,8 +18,8 @@ use crate::services::authorise::AuthoriseError;
 use crate::services::book::BookError;
 use crate::services::cards::CardError;
 use crate::services::enrolments::EnrolmentError;
-use crate::services::terminals::TerminalError;
 use crate::services::forwards::ForwardError;
+use crate::services::terminals::TerminalError;
 
 /// A sort of problem.
 #[derive(Debug, PartialEq, Eq)]

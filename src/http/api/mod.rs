@@ -2,7 +2,7 @@
 
 pub mod catalogue;
 pub mod enrolments;
-pub mod heartbeat;
 pub mod forwards;
+pub mod heartbeat;
 pub mod hotlist;
 pub mod sales;
