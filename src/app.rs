@@ -16,9 +16,10 @@ use crate::http::rate_limit::{RateLimits, Rates};
 use crate::http::{self, Service};
 use crate::services::authorise::{Authoriser, Settings};
 use crate::services::card_proof::CardMac;
+use crate::services::card_scripts::CardScripts;
 use crate::services::certificates::{self, CertificateError, CertificatePlaces, Certificates};
 use crate::services::forwards::{self, Forwards};
-use crate::services::key_store::Keys;
+use crate::services::key_store::{KeyStore as _, Keys};
 use crate::services::terminals::Terminals;
 
 /// How the service listens.
@@ -57,6 +58,8 @@ pub enum AppError {
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
 }
 
+/// How soon a rotation of keys is seen.
+const KEYS_EVERY: Duration = Duration::from_secs(1);
 /// Longer than a head takes that is sent in good faith.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// A till that is used keeps its connection between two clients.
@@ -83,6 +86,8 @@ pub struct Running {
     metrics_server: (ServerHandle, tokio::task::JoinHandle<std::io::Result<()>>),
     upkeep: tokio::task::JoinHandle<()>,
     renewing: Option<tokio::task::JoinHandle<()>>,
+    /// What is read again each second.
+    kept: Vec<tokio::task::JoinHandle<()>>,
     judging: tokio::task::JoinHandle<()>,
     authoriser: Arc<Authoriser>,
 }
@@ -96,6 +101,8 @@ pub fn start(database: Database, keys: Arc<Keys>, listen: &Listen) -> Result<Run
     let settings = Settings { lanes: listen.lanes, ..Settings::default() };
     let proof = Arc::new(CardMac(keys.clone()));
     let authoriser = Arc::new(Authoriser::start(database.clone(), proof, settings));
+    let scripts = Arc::new(CardScripts::new(database.clone(), keys.clone()));
+    let kept = vec![tokio::spawn(scripts.clone().keep()), tokio::spawn(keep_keys(database.clone(), keys.clone()))];
     let (socket, address) = bind(listen.address, "--listen")?;
     let (metrics_socket, metrics) = bind(listen.metrics, "--metrics")?;
     let tls = listen.tls.as_ref().map(|(address, places)| Tls::open(*address, places, listen)).transpose()?;
@@ -116,6 +123,7 @@ pub fn start(database: Database, keys: Arc<Keys>, listen: &Listen) -> Result<Run
         keys,
         authorities: authorities(listen, &[Some(address), tls_address].into_iter().flatten().collect::<Vec<_>>()),
         ca: tls.as_ref().map(|tls| tls.certificates.ca().to_owned()),
+        scripts,
         rates: RateLimits::new(listen.rates),
         readiness: http::health::Readiness::default(),
     });
@@ -160,6 +168,7 @@ pub fn start(database: Database, keys: Arc<Keys>, listen: &Listen) -> Result<Run
         metrics_server: (metrics_server.handle(), tokio::spawn(metrics_server)),
         upkeep,
         renewing,
+        kept,
         judging,
         authoriser,
     })
@@ -175,6 +184,7 @@ impl Running {
         if let Some(renewing) = &self.renewing {
             renewing.abort();
         }
+        self.kept.iter().for_each(tokio::task::JoinHandle::abort);
         // Broken off anywhere, it is taken up by who comes next.
         self.judging.abort();
         self.api.0.stop(true).await;
@@ -247,6 +257,20 @@ async fn keep_renewing(certificates: Certificates) {
             Ok(true) => tracing::info!("the service shows a new certificate from now on"),
             Err(error) => tracing::error!(%error, "the certificate could not be renewed; trying again in an hour"),
         }
+    }
+}
+
+/// Whoever rotates the keys does so beside the running service, which must not be started anew for it.
+async fn keep_keys(database: Database, keys: Arc<Keys>) {
+    loop {
+        match keys.refresh(&database).await {
+            Ok(false) => {}
+            Ok(true) => {
+                tracing::info!(generation = keys.generation(), "the generations of keys changed: read them again")
+            }
+            Err(error) => tracing::error!(%error, "the keys could not be read again; trying again"),
+        }
+        tokio::time::sleep(KEYS_EVERY).await;
     }
 }
 

@@ -69,18 +69,27 @@ impl ListenOptions {
     }
 }
 
-/// Where the key store is: `PASJE_KEYS`, or `keys.sealed` in the data folder. Its sealing key: `PASJE_KEYS_SEAL`, a systemd
-/// credential `pasje-keys-seal`, or `keys.seal` in the data folder.
+/// Where the key store is: `PASJE_KEYS`, or `keys.sealed` in the data folder. What seals it: `PASJE_KEYS_SEAL` or
+/// `PASJE_KEYS_PASSPHRASE`, a systemd credential `pasje-keys-seal` or `pasje-keys-passphrase`, or `keys.seal` in the data
+/// folder.
 pub(crate) fn key_places(options: &Options) -> Result<KeyPlaces, ConfigError> {
     let file = match text("PASJE_KEYS")? {
         Some(path) => PathBuf::from(path),
         None => options.data.join("keys.sealed"),
     };
-    let credential = text("CREDENTIALS_DIRECTORY")?.map(|folder| PathBuf::from(folder).join("pasje-keys-seal"));
-    let seal = match (text("PASJE_KEYS_SEAL")?, credential.filter(|path| path.exists())) {
-        (Some(key), _) => SealPlace::Given("PASJE_KEYS_SEAL".to_owned(), Zeroizing::new(key)),
-        (None, Some(path)) => SealPlace::File(path),
-        (None, None) => SealPlace::File(options.data.join("keys.seal")),
+    let given = (text(SEAL)?.map(Zeroizing::new), text(PASSPHRASE)?.map(Zeroizing::new));
+    let folder = text("CREDENTIALS_DIRECTORY")?.map(PathBuf::from);
+    let credential = |name| folder.as_ref().map(|folder| folder.join(name)).filter(|path| path.exists());
+    let seal = match given {
+        (Some(_), Some(_)) => return Err(ConfigError::TwoSeals),
+        (Some(key), None) => SealPlace::Given(SEAL.to_owned(), key),
+        (None, Some(passphrase)) => SealPlace::Passphrase(PASSPHRASE.to_owned(), passphrase),
+        (None, None) => match (credential("pasje-keys-seal"), credential("pasje-keys-passphrase")) {
+            (Some(_), Some(_)) => return Err(ConfigError::TwoSeals),
+            (Some(path), None) => SealPlace::File(path),
+            (None, Some(path)) => SealPlace::PassphraseFile(path),
+            (None, None) => SealPlace::File(options.data.join("keys.seal")),
+        },
     };
     Ok(KeyPlaces { file, seal })
 }
@@ -93,6 +102,8 @@ fn certificate_places(options: &Options) -> Result<CertificatePlaces, ConfigErro
         _ => Err(ConfigError::CertificateInPart),
     }
 }
+const SEAL: &str = "PASJE_KEYS_SEAL";
+const PASSPHRASE: &str = "PASJE_KEYS_PASSPHRASE";
 
 /// A variable of the environment is wrong or missing.
 #[derive(Debug, thiserror::Error)]
@@ -114,6 +125,12 @@ pub(crate) enum ConfigError {
          key, and the CA that terminals are to believe), or none for a CA of the service's own"
     )]
     CertificateInPart,
+    /// Which of them sealed the keys?
+    #[error(
+        "a key and a passphrase for the key file are both given (PASJE_KEYS_SEAL and PASJE_KEYS_PASSPHRASE, or the \
+         credentials pasje-keys-seal and pasje-keys-passphrase): give the one that it was sealed with"
+    )]
+    TwoSeals,
     /// Only half is known.
     #[error(
         "DATABASE_OWNER_URL is set and DATABASE_URL is not: set both (the login that migrates and the login of the \

@@ -6,8 +6,8 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::domain::funding::{
-    CareFromSavings, Free, Funding, FundingLine, LineKind, PricedLine, PurseName, Rules, Shortfall, Source, Unplanned,
-    fund,
+    Caps, CareFromSavings, Free, Funding, FundingLine, LineKind, PricedLine, PurseName, Rules, Shortfall, Source,
+    Unplanned, fund,
 };
 use crate::domain::money::{Amount, Unit};
 use crate::domain::refund::give_back;
@@ -222,7 +222,7 @@ fn sale(input: &SaleInput) -> Result<SaleAnswer, String> {
     };
     let lines: Vec<_> = input.lines.iter().map(|line| FundingLine::Priced(line.priced(unit))).collect();
     let shortfall = if input.whole { Shortfall::DeclineWhole } else { Shortfall::LeaveOut };
-    match fund(unit, rules, free, &lines, shortfall, None) {
+    match fund(unit, rules, free, &lines, shortfall, Caps::default()) {
         Err(FundingError::PriceAndUnitsDisagree) => Ok(SaleAnswer::Error { error: "price_and_units_disagree" }),
         Err(FundingError::Amount(error)) => Err(error.to_string()),
         Ok(Funding { left_out, .. }) if left_out.len() == lines.len() || (input.whole && !left_out.is_empty()) => {

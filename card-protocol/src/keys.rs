@@ -158,8 +158,8 @@ impl MasterKey {
         CardKeys {
             transaction: self.transaction_key(card, generation),
             response: self.response_key(card, generation),
-            script: ScriptKey(self.0.derive(SCRIPT_LABEL, &[card, &[generation]])),
-            offline_verify: OfflineVerifyKey(self.0.derive(OFFLINE_VERIFY_LABEL, &[card, &[generation]])),
+            script: self.script_key(card, generation),
+            offline_verify: self.offline_verify_key(card, generation),
         }
     }
 
@@ -171,6 +171,16 @@ impl MasterKey {
     /// What the service answers a card with.
     pub fn response_key(&self, card: &[u8; 16], generation: u8) -> ResponseKey {
         ResponseKey(self.0.derive(RESPONSE_LABEL, &[card, &[generation]]))
+    }
+
+    /// What the service signs its scripts to a card with.
+    pub fn script_key(&self, card: &[u8; 16], generation: u8) -> ScriptKey {
+        ScriptKey(self.0.derive(SCRIPT_LABEL, &[card, &[generation]]))
+    }
+
+    /// What gives each terminal its verify key of a card.
+    pub fn offline_verify_key(&self, card: &[u8; 16], generation: u8) -> OfflineVerifyKey {
+        OfflineVerifyKey(self.0.derive(OFFLINE_VERIFY_LABEL, &[card, &[generation]]))
     }
 }
 

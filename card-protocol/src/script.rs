@@ -46,7 +46,11 @@ pub const SCRIPT_RECORD_LENGTH: usize = 47;
 const PARAMETERS_LENGTH: usize = 16;
 
 impl Change {
-    fn encode(&self) -> [u8; 1 + PARAMETERS_LENGTH] {
+    /// Bytes: change 1, parameters 16.
+    pub const LENGTH: usize = 1 + PARAMETERS_LENGTH;
+
+    /// The bytes.
+    pub fn encode(&self) -> [u8; Self::LENGTH] {
         let writer = Writer::new();
         match *self {
             Self::Limits { tap_cents, total_cents, count } => writer
@@ -63,7 +67,15 @@ impl Change {
         }
     }
 
-    fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+    /// From its bytes.
+    ///
+    /// # Errors
+    /// [`Malformed`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        Self::read(&mut Reader::exactly(bytes, Self::LENGTH)?)
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         let code = reader.u8()?;
         let parameters: [u8; PARAMETERS_LENGTH] = reader.take()?;
         let mut reader = Reader::new(&parameters);
@@ -114,7 +126,7 @@ impl Script {
     /// [`Malformed`].
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::exactly(bytes, Self::LENGTH)?;
-        Ok(Self { number: reader.u32()?, change: Change::decode(&mut reader)?, mac: reader.take()? })
+        Ok(Self { number: reader.u32()?, change: Change::read(&mut reader)?, mac: reader.take()? })
     }
 }
 

@@ -99,7 +99,8 @@ impl<'a> Answer<'a> {
         }
         let fits = match asked.operation {
             "sale" => matches!(self.outcome, Outcome::Approved | Outcome::ApprovedInPart | Outcome::Declined),
-            "refund" => matches!(self.outcome, Outcome::Booked | Outcome::Declined),
+            "capture" => matches!(self.outcome, Outcome::Approved | Outcome::Declined),
+            "refund" | "hold" | "release" => matches!(self.outcome, Outcome::Booked | Outcome::Declined),
             _ => matches!(self.outcome, Outcome::Booked | Outcome::CancelledBeforehand | Outcome::Declined),
         };
         if !fits {
@@ -136,7 +137,8 @@ impl<'a> Answer<'a> {
     }
 
     fn nonsense_for_card(&self, asked: &Asked) -> Option<String> {
-        let sold = matches!(self.outcome, Outcome::Approved | Outcome::ApprovedInPart);
+        let is_held = self.operation == "hold" && self.outcome == Outcome::Booked;
+        let sold = is_held || matches!(self.outcome, Outcome::Approved | Outcome::ApprovedInPart);
         let (card_cents, answer) = match (asked.card_cents, self.for_card()) {
             (Some(_), None) => return sold.then(|| "approved, and no answer for the card".to_owned()),
             (None, None) => return None,
@@ -146,6 +148,7 @@ impl<'a> Answer<'a> {
         };
         let expected = match self.outcome {
             Outcome::Approved => CardOutcome::Approved,
+            Outcome::Booked if is_held => CardOutcome::Approved,
             Outcome::ApprovedInPart => CardOutcome::ApprovedInPart,
             _ => CardOutcome::Declined,
         };

@@ -25,6 +25,7 @@ mod reader;
 mod sold;
 mod tap;
 mod till;
+mod vend;
 
 /// Something went wrong: what, in a sentence.
 type Failure = Box<dyn std::error::Error>;
@@ -45,6 +46,8 @@ enum Command {
     Tap(tap::TapArguments),
     /// A till for staff, that goes on without a connection.
     Till(till::TillArguments),
+    /// Sells at an unattended machine: sets aside, delivers, and sells what came out.
+    Vend(vend::VendArguments),
     /// Gives back lines of a sale, or parts of them.
     Refund(afterwards::RefundArguments),
     /// Undoes a whole sale: same terminal, same day.
@@ -243,6 +246,7 @@ pub fn main() -> ExitCode {
         match arguments.command {
             Command::Tap(arguments) => tap::run(arguments).await,
             Command::Till(arguments) => till::run(arguments).await,
+            Command::Vend(arguments) => vend::run(arguments).await,
             Command::Refund(arguments) => afterwards::refund(arguments).await,
             Command::Void(arguments) => afterwards::void(arguments).await,
             Command::Ask(arguments) => afterwards::ask(arguments).await,

@@ -18,10 +18,12 @@ use crate::seal::SealError;
 mod card_file;
 mod fleet_folder;
 mod terminal_file;
+mod vend_file;
 
 pub use card_file::{BlankMemory, CardFile, CardOnFile, FileMemory, KeySet};
 pub use fleet_folder::{FleetFolder, RESERVE};
 pub use terminal_file::{TERMINAL_FILE, TerminalFile, TerminalOnFile};
+pub use vend_file::{Stage, Vend, VendFile};
 
 /// The only version of these files.
 pub const FILE_VERSION: u32 = 1;

@@ -11,6 +11,7 @@
 //! - [`files`]: where keys, counters and sequences are kept.
 //! - [`till`] and [`journal`]: a till that goes on without a connection, and what it sold meanwhile.
 //! - [`till_screen`] and [`phrases`]: what staff and client see.
+//! - [`vending`] and [`machine_screen`]: an unattended machine, and what it shows.
 //! - [`fleet`]: many terminals and cards at once.
 
 pub mod address;
@@ -33,6 +34,7 @@ pub mod give_up;
 pub mod heartbeat;
 pub mod hex;
 pub mod journal;
+pub mod machine_screen;
 pub mod phrases;
 pub mod price_list;
 pub mod random;
@@ -47,6 +49,7 @@ pub mod till_screen;
 pub mod till_words;
 pub mod tls;
 pub mod torn_tap;
+pub mod vending;
 pub mod vpcd;
 pub mod wipe;
 mod wire;

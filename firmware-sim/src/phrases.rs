@@ -98,6 +98,7 @@ const REASONS: &[Phrase] = &[
     ("hold_not_open", "van de reservering is niets over", "nothing is left of the hold"),
     ("hold_expired", "de reservering is verlopen", "the hold has expired"),
     ("hold_not_expired", "de reservering is nog niet verlopen", "the hold has not expired yet"),
+    ("more_than_held", "dit is meer dan er gereserveerd is", "this is more than was set aside"),
     ("already_granted", "deze maand is al toegekend", "this month was granted before"),
     ("payout_not_open", "de uitbetaling staat niet open", "the payout is not open"),
     ("same_person", "een ander moet dit goedkeuren", "another person must approve this"),
@@ -133,6 +134,23 @@ const WHYS: &[Phrase] = &[
     ("payout_paid", "uitbetaald", "paid out"),
 ];
 
+/// What an unattended machine says: at most 20 characters.
+const MACHINE: &[Phrase] = &[
+    ("tap", "Houd uw pasje voor", "Hold up your card"),
+    ("tapped", "Pasje gelezen", "Card read"),
+    ("wait", "Even geduld", "One moment please"),
+    ("running", "Bezig", "Running"),
+    ("done", "Klaar", "Done"),
+    ("paid", "Betaald", "Paid"),
+    ("nothing_paid", "Niets betaald", "Nothing paid"),
+    ("not_delivered", "Niet geleverd", "Not delivered"),
+    ("not_now", "Dit kan nu niet", "Not possible now"),
+    ("with_this_card", "met uw pasje", "with your card"),
+    ("was_off", "Stroom was weg", "Power was off"),
+    ("out_of_order", "Buiten gebruik", "Out of order"),
+    ("ask_help", "Vraag om hulp", "Please ask for help"),
+];
+
 fn phrase<'a>(table: &[Phrase], code: &'a str, language: Language) -> &'a str {
     // a code of a newer service is shown as it is
     table.iter().find(|(known, ..)| *known == code).map_or(code, |(_, dutch, english)| language.pick(dutch, english))
@@ -161,6 +179,11 @@ pub fn reason(code: &str, language: Language) -> &str {
 /// Why a purse paid.
 pub fn why(code: &str, language: Language) -> &str {
     phrase(WHYS, code, language)
+}
+
+/// What an unattended machine says.
+pub fn machine(code: &str, language: Language) -> &str {
+    phrase(MACHINE, code, language)
 }
 
 /// An amount in its own unit: `€ 2,50`, `20 min`, `1,50 punt`.
@@ -226,7 +249,7 @@ mod tests {
             "already_booked cancelled superseded card_unknown card_blocked card_expired wallet_closed card_mac_wrong
              counter_used counter_too_old amount_exceeded service_unknown price_list_out_of_date card_needed over_limit
              insufficient_funds not_approved more_than_sold other_terminal other_day nothing_left more_than_topped_up
-             more_than_bought hold_not_open hold_expired hold_not_expired already_granted payout_not_open same_person
+             more_than_bought hold_not_open hold_expired hold_not_expired more_than_held already_granted payout_not_open same_person
              payout_not_approved",
         );
     }
@@ -240,6 +263,18 @@ mod tests {
              wallet_closed topped_up top_up_reversed spent_already points_bought points_paid_back saved lapsed
              payout_approved payout_paid",
         );
+    }
+
+    #[test]
+    fn what_a_machine_says_fits_its_screen_in_both_languages() {
+        lacks_none(
+            MACHINE,
+            "tap tapped wait running done paid nothing_paid not_delivered not_now with_this_card was_off out_of_order
+             ask_help",
+        );
+        for (code, dutch, english) in MACHINE {
+            assert!([dutch, english].iter().all(|said| said.chars().count() <= 20), "{code}");
+        }
     }
 
     #[test]

@@ -113,6 +113,47 @@ pub struct Void {
     pub client: Client,
 }
 
+/// What a card sets aside.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Hold<'a> {
+    pub id: Uuid,
+    pub price_list: u32,
+    pub payer: HoldPayer<'a>,
+    pub lines: &'a [SaleLine],
+    pub minutes: u16,
+}
+
+/// By tap.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct HoldPayer<'a> {
+    pub card: &'a CardTap,
+}
+
+/// What of a hold was delivered.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Capture<'a> {
+    pub id: Uuid,
+    pub lines: &'a [CaptureLine],
+}
+
+/// A line of the hold, and how many of it were delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[allow(missing_docs)]
+pub struct CaptureLine {
+    pub line: usize,
+    pub quantity: u32,
+}
+
+/// Nothing more of a hold will be delivered.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Release {
+    pub id: Uuid,
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

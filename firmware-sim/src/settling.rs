@@ -53,6 +53,8 @@ pub struct Answered {
     pub reason: Option<String>,
     /// Whether prices that the terminal knows are too old.
     pub wants_new_prices: bool,
+    /// The euro price of what was sold or set aside; 0 where nothing was.
+    pub approved_cents: u64,
     /// What the card is to be told.
     pub for_card: Option<CardAnswer>,
     /// What of the answer makes no sense.
@@ -194,6 +196,7 @@ pub fn read(bytes: &Bytes, asked: &Asked) -> Result<Answered, String> {
         reason: answer.reason.map(str::to_owned),
         wants_new_prices: answer.reason.is_some_and(out_of_date)
             || answer.left_out.iter().any(|left| out_of_date(left.reason)),
+        approved_cents: answer.approved_cents.unwrap_or(0),
         for_card: answer.for_card().and_then(Result::ok),
         nonsense: answer.nonsense(asked),
     })

@@ -22,6 +22,8 @@ use crate::request::{self, CardTap, HolderCheck, Mode, Payer, Refund, RefundLine
 use crate::settling::{Attempt, Settled, problem, sale_path, settle};
 use crate::torn_tap::{Signed, ask, sign};
 
+pub mod unattended;
+
 const SALES: &str = "/api/v1/sales";
 
 /// How often something is read before the terminal says that it cannot.
@@ -203,6 +205,15 @@ impl Terminal {
     /// # Errors
     /// [`TapError`].
     pub fn tap(&mut self, card: &mut dyn CardReader, order: &Order) -> Result<CardTap, TapError> {
+        self.tap_for(TransactionKind::Sale, card, order)
+    }
+
+    fn tap_for(
+        &mut self,
+        kind: TransactionKind,
+        card: &mut dyn CardReader,
+        order: &Order,
+    ) -> Result<CardTap, TapError> {
         let assortment = self.assortment.as_ref().ok_or(TapError::NoPrices)?;
         let amount_cents = assortment.greatest_cents(&order.lines)?.saturating_sub(order.signs_less.into());
         let price_list = order.claimed_price_list.unwrap_or(assortment.price_list.version);
@@ -223,7 +234,7 @@ impl Terminal {
                 location,
                 terminal_sequence: *sequence,
                 terminal_nonce: client.random().bytes()?,
-                kind: TransactionKind::Sale,
+                kind,
                 currency: EURO,
                 amount_cents,
                 time_ms,

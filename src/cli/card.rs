@@ -1,4 +1,4 @@
-//! `pasje card issue|block|unblock|replace|list`.
+//! `pasje card issue|block|unblock|replace|limits|reset-offline|list|show`.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -6,11 +6,14 @@ use std::process::ExitCode;
 
 use card_protocol::Key;
 use card_protocol::pin::PinBlock;
+use card_protocol::script::Change;
 use chrono::{Months, NaiveDate, Utc};
+use pasje::db::card_scripts::{self, ScriptRow};
 use pasje::db::cards::CardRow;
 use pasje::db::{cards as rows, clients};
 use pasje::domain::account::{OrganisationId, WalletId};
-use pasje::services::cards::{self, Issue, Issued};
+use pasje::domain::card::CardStatus;
+use pasje::services::cards::{self, CardError, Issue, Issued};
 use pasje::services::key_store::hex;
 use serde_json::json;
 use uuid::Uuid;
@@ -41,13 +44,16 @@ pub(super) enum Command {
         /// What activities, extras and own purchases of one day may cost, in cents
         #[arg(long, value_name = "CENTS")]
         day_limit: Option<i64>,
+        /// What activities, extras and own purchases of one tap may cost without PIN, in cents
+        #[arg(long, value_name = "CENTS", requires = "pin_file")]
+        pin_free: Option<i64>,
     },
-    /// Block a card that is lost or stolen: it pays nothing from now on
+    /// Block a card that is lost or stolen: it pays nothing from now on, and hears so when it is tapped
     Block {
         #[arg(value_name = "CARD")]
         id: Uuid,
     },
-    /// Let a blocked card pay again
+    /// Let a blocked card pay again, and its PIN work again; the card hears so when it is tapped
     Unblock {
         #[arg(value_name = "CARD")]
         id: Uuid,
@@ -59,8 +65,32 @@ pub(super) enum Command {
         #[command(flatten)]
         file: CardFile,
     },
-    /// List cards by wallet
+    /// Tell a card what it may approve by itself, when it is tapped next
+    Limits {
+        #[arg(value_name = "CARD")]
+        id: Uuid,
+        /// One tap
+        #[arg(long, value_name = "CENTS")]
+        offline_tap: u32,
+        /// All taps since the card last asked the service
+        #[arg(long, value_name = "CENTS")]
+        offline_total: u32,
+        /// Taps since then
+        #[arg(long, value_name = "NUMBER")]
+        offline_count: u8,
+    },
+    /// Tell a card that what it approved by itself counts no more, when it is tapped next
+    ResetOffline {
+        #[arg(value_name = "CARD")]
+        id: Uuid,
+    },
+    /// List cards by wallet, with how many scripts wait and came
     List,
+    /// Show a card, and what it was told
+    Show {
+        #[arg(value_name = "CARD")]
+        id: Uuid,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -100,16 +130,22 @@ async fn run_on(opened: &Opened, options: &Options, command: Command) -> Result<
         .collect();
     let label = |card: &CardRow| names.get(&card.wallet).cloned().unwrap_or_default();
     match command {
-        Command::Issue { organisation, wallet, file, tap_limit, day_limit } => {
+        Command::Issue { organisation, wallet, file, tap_limit, day_limit, pin_free } => {
             let wallet = OrganisationId::new(organisation).and_then(|organisation| WalletId::new(organisation, wallet));
             let wallet = wallet.ok_or("--organisation is 1 to 32767, --wallet 1 or more")?;
-            if [tap_limit, day_limit].into_iter().flatten().any(|cents| !(0..=100_000_000).contains(&cents)) {
+            if [tap_limit, day_limit, pin_free].into_iter().flatten().any(|cents| !(0..=100_000_000).contains(&cents)) {
                 return Err("a limit is 0 to 100000000 cents".into());
             }
             let expires_on = file.expires_on()?;
             let pin = file.personal.pin()?;
             let place = PrivateFile::create(&file.out)?;
-            let issue = Issue { wallet, expires_on, tap_limit_cents: tap_limit, day_limit_cents: day_limit };
+            let issue = Issue {
+                wallet,
+                expires_on,
+                tap_limit_cents: tap_limit,
+                day_limit_cents: day_limit,
+                pin_free_cents: pin_free,
+            };
             let issued = cards::issue(&database, &keys(options, &database).await?, &issue).await?;
             place.write(&card_file(&issued, &label(&issued.card), &file.personal.offline, pin.as_ref()))?;
             say!("card {} issued until {expires_on}: it is in {}", issued.card.id, file.out.display());
@@ -125,20 +161,100 @@ async fn run_on(opened: &Opened, options: &Options, command: Command) -> Result<
         Command::Replace { id, file } => {
             let expires_on = file.expires_on()?;
             let pin = file.personal.pin()?;
+            let old = rows::find(&*database.connection().await?, id).await?;
+            if pin.is_none() && old.is_some_and(|old| old.pin_free_cents.is_some()) {
+                return Err(
+                    format!("card {id} asks for a PIN, and so will the new one: give it one with --pin-file").into()
+                );
+            }
             let place = PrivateFile::create(&file.out)?;
             let issued = cards::replace(&database, &keys(options, &database).await?, id, expires_on).await?;
             place.write(&card_file(&issued, &label(&issued.card), &file.personal.offline, pin.as_ref()))?;
             say!("card {id} is replaced by {}: it is in {}", issued.card.id, file.out.display());
         }
+        Command::Limits { id, offline_tap, offline_total, offline_count } => {
+            let limits = Change::Limits { tap_cents: offline_tap, total_cents: offline_total, count: offline_count };
+            cards::tell(&database, id, limits).await?;
+            say!("card {id} hears its limits when it is tapped next");
+        }
+        Command::ResetOffline { id } => {
+            cards::tell(&database, id, Change::ResetOffline).await?;
+            say!("card {id} hears when it is tapped next that what it approved offline counts no more");
+        }
         Command::List => {
-            say!("{:<36}  {:<8} {:<10} {:>12}  client", "card", "status", "until", "wallet");
-            for card in rows::list(&*database.connection().await?).await? {
-                let wallet = format!("{:?}", card.wallet);
-                say!("{}  {:<8} {} {wallet:>12}  {}", card.id, card.status.name(), card.expires_on, label(&card));
+            let conn = database.connection().await?;
+            let told = card_scripts::counts(&conn).await?;
+            say!(
+                "{:<36}  {:<8} {:<10} {:>4} {:>7} {:>4} {:>12}  client",
+                "card",
+                "status",
+                "until",
+                "keys",
+                "waiting",
+                "came",
+                "wallet"
+            );
+            for card in rows::list(&conn).await? {
+                let [waiting, came] = told.get(&card.id).copied().unwrap_or_default();
+                let (wallet, status) = (format!("{:?}", card.wallet), status(&card));
+                say!(
+                    "{}  {status:<8} {} {:>4} {waiting:>7} {came:>4} {wallet:>12}  {}",
+                    card.id,
+                    card.expires_on,
+                    card.generation,
+                    label(&card)
+                );
             }
+        }
+        Command::Show { id } => {
+            let conn = database.connection().await?;
+            let card = rows::find(&conn, id).await?.ok_or(CardError::Unknown(id))?;
+            show(&card, &label(&card), &card_scripts::of_card(&conn, id).await?);
         }
     }
     Ok(())
+}
+
+/// One that has expired is not active, whatever its row says.
+fn status(card: &CardRow) -> &'static str {
+    let is_over = card.expires_on < Utc::now().date_naive();
+    if is_over && card.status == CardStatus::Active { "expired" } else { card.status.name() }
+}
+
+fn show(card: &CardRow, label: &str, scripts: &[ScriptRow]) {
+    let cents = |limit: Option<i64>| limit.map_or("none".to_owned(), |cents| format!("{cents} cents"));
+    say!("card            {}", card.id);
+    say!("client          {label}, wallet {:?}", card.wallet);
+    say!("status          {}", status(card));
+    say!("works until     {}", card.expires_on);
+    say!("signs with      generation {}; has keys up to {}", card.generation, card.generations_to);
+    say!("limit of a tap  {}", cents(card.tap_limit_cents));
+    say!("limit of a day  {}", cents(card.day_limit_cents));
+    say!("without PIN     {}", card.pin_free_cents.map_or("all".to_owned(), |cents| format!("{cents} cents")));
+    if let Some(old) = card.replaces {
+        say!("in place of     {old}");
+    }
+    for ScriptRow { script, queued_at, confirmed_at, replaced_by } in scripts {
+        let became = match (confirmed_at, replaced_by) {
+            (Some(at), _) => format!("came, seen {}", at.format("%F %T")),
+            (None, Some(by)) => format!("replaced by {by}"),
+            (None, None) => "waits".to_owned(),
+        };
+        let told = told(script.change);
+        say!("script {:<8} {told}, queued {}: {became}", script.number, queued_at.format("%F %T"));
+    }
+}
+
+fn told(change: Change) -> String {
+    match change {
+        Change::Limits { tap_cents, total_cents, count } => {
+            format!("limits {tap_cents} cents a tap, {total_cents} cents or {count} taps in all")
+        }
+        Change::ResetOffline => "reset offline".to_owned(),
+        Change::Block => "block".to_owned(),
+        Change::Unblock => "unblock".to_owned(),
+        Change::ActivateGeneration(generation) => format!("sign with generation {generation}"),
+    }
 }
 
 /// What a virtual card holds: see `firmware-sim/README.md`.

@@ -10,6 +10,8 @@ mod card_personal;
 mod database;
 mod demo;
 mod explain;
+mod keys;
+mod location;
 mod migrate;
 mod private_file;
 mod review;
@@ -51,9 +53,15 @@ enum Command {
     Migrate,
     /// Prove that the ledger holds together, or name the first row that does not fit; changes nothing
     Verify,
-    /// Issue, block, unblock, replace and list cards
+    /// Issue, block, unblock, replace, tell and list cards
     #[command(subcommand)]
     Card(card::Command),
+    /// Show, rotate and refuse the keys of cards
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// List locations, and what may be sold at each offline
+    #[command(subcommand)]
+    Location(location::Command),
     /// Add, revoke and list terminals
     #[command(subcommand)]
     Terminal(terminal::Command),
@@ -94,6 +102,8 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Serve(listen) => serve::run(&options, &listen).await,
         Command::Demo(arguments) => demo::run(&options, &arguments).await,
         Command::Card(command) => card::run(&options, command).await,
+        Command::Keys(command) => keys::run(&options, command).await,
+        Command::Location(command) => location::run(&options, command).await,
         Command::Review(command) => review::run(&options, command).await,
         Command::Terminal(command) => terminal::run(&options, command).await,
         Command::Migrate => migrate::run(&options).await,

@@ -63,3 +63,13 @@ pub async fn since(
     }
     Ok((newest, last))
 }
+
+/// The newest version of an organisation's events; 0 if there are none.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn newest(mut conn: &AsyncPgConnection, organisation: OrganisationId) -> Result<i64, DbError> {
+    let query: Statement<BigInt> = statement("SELECT coalesce(max(version), 0) FROM card_event WHERE organisation = ?")
+        .bind(i32::from(organisation.number()));
+    Ok(query.get_result::<i64>(&mut conn).await?)
+}

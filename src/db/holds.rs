@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{BigInt, Nullable, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Bool, Nullable, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
@@ -12,21 +12,46 @@ use super::{DbError, corrupt};
 use crate::domain::account::Account;
 use crate::domain::hold::Hold;
 use crate::domain::money::Amount;
-use crate::domain::operation::{HoldEntry, OperationId};
+use crate::domain::operation::{HoldEntry, Operation, OperationId, OperationKind};
 
-/// What a hold is for. A payout's is no sale's to give back.
+/// What a hold is for. A payout's is no sale's to give back, and neither is a card's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Purpose {
     Sale = 1,
     Payout = 2,
+    /// Of a card at an unattended terminal.
+    Card = 3,
+}
+
+impl Purpose {
+    /// Of the hold that an operation makes.
+    pub fn of(operation: &Operation) -> Purpose {
+        match operation.kind {
+            OperationKind::PayoutRequest => Purpose::Payout,
+            OperationKind::Hold if operation.card.is_some() => Purpose::Card,
+            _ => Purpose::Sale,
+        }
+    }
 }
 
 /// Holds that sales and captures may use, by id; others are missing from the answer.
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn load(mut conn: &AsyncPgConnection, ids: &[OperationId]) -> Result<HashMap<OperationId, Hold>, DbError> {
+pub async fn load(conn: &AsyncPgConnection, ids: &[OperationId]) -> Result<HashMap<OperationId, Hold>, DbError> {
+    load_for(conn, Purpose::Sale, ids).await
+}
+
+/// Holds for this purpose, by id; others are missing from the answer.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn load_for(
+    mut conn: &AsyncPgConnection,
+    purpose: Purpose,
+    ids: &[OperationId],
+) -> Result<HashMap<OperationId, Hold>, DbError> {
     let mut holds: HashMap<OperationId, Hold> = HashMap::new();
     if ids.is_empty() {
         return Ok(holds);
@@ -35,7 +60,7 @@ pub async fn load(mut conn: &AsyncPgConnection, ids: &[OperationId]) -> Result<H
         "SELECT id, account, remaining, expires_at FROM hold WHERE id = ANY(?) AND purpose = ? ORDER BY id, account",
     )
     .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>())
-    .bind(Purpose::Sale as i16);
+    .bind(purpose as i16);
     for (id, account, remaining, expires_at) in query.load::<(Uuid, i64, i64, Option<DateTime<Utc>>)>(&mut conn).await?
     {
         let id = OperationId::new(id).map_err(|_| corrupt("hold.id"))?;
@@ -93,7 +118,27 @@ pub async fn insert(
     Ok(())
 }
 
-/// Holds whose time is over and that still set something aside, the oldest first.
+/// Writes a card's hold that sets nothing aside, as the organisation pays for it all: its time must be known.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn insert_empty(
+    mut conn: &AsyncPgConnection,
+    id: OperationId,
+    account: Account,
+    expires_at: DateTime<Utc>,
+) -> Result<(), DbError> {
+    let query: Statement =
+        statement("INSERT INTO hold (id, account, remaining, purpose, expires_at) VALUES (?, ?, 0, ?, ?)")
+            .bind(id.uuid())
+            .bind(account.number())
+            .bind(Purpose::Card as i16)
+            .bind(expires_at);
+    query.execute(&mut conn).await?;
+    Ok(())
+}
+
+/// Holds whose time is over and that still set something aside, the oldest first, and whether each is a card's.
 ///
 /// # Errors
 /// [`DbError`].
@@ -101,12 +146,16 @@ pub async fn expired(
     mut conn: &AsyncPgConnection,
     now: DateTime<Utc>,
     limit: i64,
-) -> Result<Vec<OperationId>, DbError> {
-    let query: Statement<SqlUuid> = statement(
-        "SELECT id FROM hold WHERE remaining > 0 AND expires_at <= ? GROUP BY id ORDER BY min(expires_at), id LIMIT ?",
+) -> Result<Vec<(OperationId, bool)>, DbError> {
+    let query: Statement<(SqlUuid, Bool)> = statement(
+        "SELECT id, bool_or(purpose = ?) FROM hold WHERE remaining > 0 AND expires_at <= ? \
+         GROUP BY id ORDER BY min(expires_at), id LIMIT ?",
     )
+    .bind(Purpose::Card as i16)
     .bind(now)
     .bind(limit);
-    let ids = query.load::<Uuid>(&mut conn).await?;
-    ids.into_iter().map(|id| OperationId::new(id).map_err(|_| corrupt("hold.id"))).collect()
+    let ids = query.load::<(Uuid, bool)>(&mut conn).await?;
+    ids.into_iter()
+        .map(|(id, is_of_card)| Ok((OperationId::new(id).map_err(|_| corrupt("hold.id"))?, is_of_card)))
+        .collect()
 }

@@ -24,7 +24,11 @@ pub const TABLE_RIGHTS: &[(&str, &str)] = &[
     ("ledger.transfer", "SELECT, INSERT"),
     ("ledger.hold_entry", "SELECT, INSERT"),
     ("public.organisation", "SELECT, INSERT"),
-    ("public.location", "SELECT, INSERT"),
+    (
+        "public.location",
+        "SELECT, INSERT, UPDATE (offline_tap_cents), UPDATE (offline_card_cents), UPDATE (offline_card_taps), \
+         UPDATE (offline_terminal_cents), UPDATE (offline_terminal_records), UPDATE (offline_hours)",
+    ),
     ("public.scheme", "SELECT, INSERT"),
     (
         "public.wallet",
@@ -38,9 +42,11 @@ pub const TABLE_RIGHTS: &[(&str, &str)] = &[
     (
         "public.card",
         "SELECT, INSERT, UPDATE (status), UPDATE (expires_on), UPDATE (last_counter), UPDATE (counter_window), \
-         UPDATE (tap_limit_cents), UPDATE (day_limit_cents), UPDATE (day), UPDATE (day_cents)",
+         UPDATE (tap_limit_cents), UPDATE (day_limit_cents), UPDATE (day), UPDATE (day_cents), UPDATE (generation)",
     ),
     ("public.card_event", "SELECT, INSERT"),
+    // What a script says, and to which card, stays: only what became of it is written.
+    ("public.card_script", "SELECT, INSERT, UPDATE (confirmed_at), UPDATE (replaced_by)"),
     // Whoever is a client must be able to be forgotten.
     ("public.client", "SELECT, INSERT, UPDATE (number), UPDATE (display_name)"),
     ("public.service", "SELECT, INSERT, UPDATE (name), UPDATE (name_en), UPDATE (category)"),
@@ -54,6 +60,7 @@ pub const TABLE_RIGHTS: &[(&str, &str)] = &[
         "SELECT, INSERT, UPDATE (expires_at), UPDATE (terminal), UPDATE (encapsulated), UPDATE (sealed)",
     ),
     ("public.key_check", "SELECT, INSERT"),
+    ("public.key_generation", "SELECT, INSERT, UPDATE (refused_from)"),
     ("public.forward", "SELECT, INSERT, UPDATE (operation), UPDATE (sent_as), UPDATE (outcome), UPDATE (judged_at)"),
     (
         "public.review",

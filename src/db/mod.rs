@@ -2,6 +2,7 @@
 
 pub mod buffers;
 pub mod card_events;
+pub mod card_scripts;
 pub mod cards;
 pub mod catalogue;
 pub mod clients;
@@ -11,7 +12,9 @@ pub mod enrolments;
 pub mod forwards;
 pub mod holds;
 pub mod key_checks;
+pub mod key_generations;
 pub mod ledger;
+pub mod locations;
 pub mod migrate;
 pub mod month_phases;
 pub mod organisations;

@@ -88,6 +88,7 @@ pub const QUESTIONS: &[Question] = &[
     question!("holds", "each hold has left what its entries leave"),
     question!("held", "each purse has held what is left of its holds"),
     question!("hold_entries", "each hold is set aside once, by its own operation, and given back by others"),
+    question!("card_holds", "each hold of a card is captured for its own lines, and no more of them"),
     question!("shared_buffers", "each shared buffer is what its transfers leave"),
     question!("buffer_draws", "buffer draws are approved, and used for what sales took"),
     question!("wallets", "each wallet fits its scheme and its holds"),
@@ -136,6 +137,8 @@ const CONSTRAINTS: &[(&str, &str)] = &[
     ("public.wallet", "wallet_credit"),
     ("public.wallet", "wallet_credit_cents"),
     ("public.buffer_draw", "buffer_draw_used"),
+    ("public.hold", "hold_purpose"),
+    ("public.hold", "hold_of_card_expires"),
     ("public.forward", "forward_hash"),
 ];
 

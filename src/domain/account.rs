@@ -160,6 +160,12 @@ impl WalletId {
         if number == 0 { None } else { Some(WalletId(organisation.own_wallet() | number as i64)) }
     }
 
+    /// Its number within the organisation.
+    pub const fn number(self) -> u32 {
+        let [_, _, _, _, a, b, c, d] = self.0.to_be_bytes();
+        u32::from_be_bytes([a, b, c, d])
+    }
+
     /// Reads a wallet field; none for an organisation's own (number 0) or a number out of range.
     pub fn from_field(field: i64) -> Option<WalletId> {
         let organisation = OrganisationId::of_wallet_field(field)?;

@@ -115,6 +115,22 @@ stored_codes! {
     }
 }
 
+/// What may be sold at a location while its terminals cannot ask the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct OfflineLimits {
+    /// One tap.
+    pub tap_cents: u32,
+    /// A card, since it last asked the service.
+    pub card_total_cents: u32,
+    pub card_taps: u8,
+    /// What waits in one terminal.
+    pub terminal_total_cents: u32,
+    pub terminal_records: u32,
+    /// Since the terminal last heard from the service.
+    pub hours: u32,
+}
+
 /// A card row under its wallet's lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -126,6 +142,8 @@ pub struct Card {
     /// That its keys are of at least: what an older one signs is not believed, as its master key may be known by then.
     pub generation: u8,
     pub counters: CounterWindow,
+    /// What activity, extra and own lines of one tap may come to without PIN; none: no PIN is asked.
+    pub pin_free: Option<Amount>,
     /// Activity, extra and own lines of one tap; none is no limit.
     pub tap_limit: Option<Amount>,
     /// Activity, extra and own lines of one book date; none is no limit.

@@ -184,6 +184,8 @@ stored_codes! {
         InsufficientFunds = 5 "insufficient_funds",
         /// Of a forward: its online attempt sold it.
         AlreadyBooked = 6 "already_booked",
+        /// It could be paid: the card asks for its PIN for as much.
+        PinNeeded = 7 "pin_needed",
     }
 }
 
@@ -334,7 +336,16 @@ pub enum FundingError {
     Amount(#[from] AmountError),
 }
 
-/// Decides who pays each line. `limit_cents`: the most that activity, extra and own lines may come to.
+/// The most that activity, extra and own lines may come to; none is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Caps {
+    pub limit: Option<Amount>,
+    /// Where the holder was not verified.
+    pub pin_free: Option<Amount>,
+}
+
+/// Decides who pays each line.
 ///
 /// Lines are paid in the order care, included, activity, extra, own, within a kind as sent: fixed and simple, not
 /// optimal. Under [`Shortfall::DeclineWhole`] any line left out leaves all out and takes nothing.
@@ -347,14 +358,14 @@ pub fn fund(
     free: Free,
     lines: &[FundingLine],
     shortfall: Shortfall,
-    limit_cents: Option<Amount>,
+    caps: Caps,
 ) -> Result<Funding, FundingError> {
     for line in lines {
         if let FundingLine::Priced(line) = line {
             check_price(unit, line)?;
         }
     }
-    let mut engine = Engine { unit, rules, free, shortfall, limit_cents, legs: Vec::with_capacity(lines.len() * 2) };
+    let mut engine = Engine { unit, rules, free, shortfall, caps, legs: Vec::with_capacity(lines.len() * 2) };
     let mut left_out = Vec::new();
     for (number, line) in lines.iter().enumerate() {
         if let FundingLine::LeftOut(reason) = line {
@@ -399,7 +410,7 @@ struct Engine {
     rules: Rules,
     free: Free,
     shortfall: Shortfall,
-    limit_cents: Option<Amount>,
+    caps: Caps,
     legs: Vec<FundingLeg>,
 }
 
@@ -413,10 +424,8 @@ impl Engine {
     /// Pays one line, or takes nothing and says why it is left out.
     fn pay(&mut self, number: usize, line: &PricedLine) -> Result<Option<LeftOut>, FundingError> {
         let counted = !line.kind.is_never_refused() && self.shortfall != Shortfall::OfflineLoss;
-        if counted
-            && let Some(limit) = self.limit_cents
-            && limit.minus(line.price).is_err()
-        {
+        let is_over = |cap: Option<Amount>| counted && cap.is_some_and(|cap| cap.minus(line.price).is_err());
+        if is_over(self.caps.limit) {
             return Ok(Some(LeftOut::OverLimit));
         }
         let before = (self.free, self.legs.len());
@@ -424,13 +433,23 @@ impl Engine {
             let free = self.free_in(*purse);
             *free = free.plus(*amount)?;
         }
-        if !self.take_all(number, line)? {
+        let refused = if !self.take_all(number, line)? {
+            Some(LeftOut::InsufficientFunds)
+        } else if is_over(self.caps.pin_free) {
+            // Last, so that nobody is asked for a PIN in vain.
+            Some(LeftOut::PinNeeded)
+        } else {
+            None
+        };
+        if refused.is_some() {
             self.free = before.0;
             self.legs.truncate(before.1);
-            return Ok(Some(LeftOut::InsufficientFunds));
+            return Ok(refused);
         }
-        if counted && let Some(limit) = &mut self.limit_cents {
-            *limit = limit.minus(line.price)?;
+        for cap in [&mut self.caps.limit, &mut self.caps.pin_free] {
+            if let (true, Some(left)) = (counted, cap) {
+                *left = left.minus(line.price)?;
+            }
         }
         Ok(None)
     }

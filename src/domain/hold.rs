@@ -5,11 +5,11 @@ use uuid::Uuid;
 
 use super::account::{Account, WalletId};
 use super::basket::{Basket, BasketLine};
-use super::funding::{FundingLine, LineKind, PricedLine, PurseName, Shortfall, check_price, fund};
+use super::funding::{Caps, FundingLine, LineKind, PricedLine, PurseName, Shortfall, check_price, fund};
 use super::money::{Amount, Unit};
 use super::operation::{HoldEntry, Operation, OperationId, OperationKind, Outcome};
 use super::request::{Malformed, Problem, RequestEncoder, is_sensible};
-use super::sale::{leg_transfer, written_line};
+use super::sold_line::{leg_transfer, written_line};
 use super::top_up::asked;
 use super::wallet::Wallet;
 
@@ -246,7 +246,7 @@ impl CaptureRequest {
             return Ok(Outcome::HoldExpired);
         }
         let lines = [FundingLine::Priced(line)];
-        let funding = fund(wallet.unit, wallet.rules, wallet.free(), &lines, Shortfall::LeaveOut, None)?;
+        let funding = fund(wallet.unit, wallet.rules, wallet.free(), &lines, Shortfall::LeaveOut, Caps::default())?;
         let [line] = &lines;
         let reason = funding.left_out.first().map(|(_, reason)| *reason);
         let asked = BasketLine { service: self.service, quantity: self.quantity, hold: Some(self.hold) };

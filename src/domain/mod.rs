@@ -3,6 +3,8 @@
 pub mod account;
 pub mod basket;
 pub mod card;
+pub mod card_hold;
+pub mod card_script;
 mod codes;
 pub mod draw;
 pub mod enrolment;
@@ -23,6 +25,7 @@ pub mod review;
 pub mod sale;
 pub mod saving;
 pub mod settle;
+pub mod sold_line;
 pub mod tap;
 pub mod top_up;
 pub mod wallet;

@@ -138,6 +138,7 @@ stored_codes! {
         CardNeeded = 32 "card_needed",
         OverLimit = 33 "over_limit",
         InsufficientFunds = 34 "insufficient_funds",
+        PinNeeded = 35 "pin_needed",
 
         /// Refund and void: nothing was paid.
         NotApproved = 40 "not_approved",
@@ -150,6 +151,7 @@ stored_codes! {
         HoldNotOpen = 60 "hold_not_open",
         HoldExpired = 61 "hold_expired",
         HoldNotExpired = 62 "hold_not_expired",
+        MoreThanHeld = 63 "more_than_held",
         AlreadyGranted = 70 "already_granted",
         PayoutNotOpen = 80 "payout_not_open",
         SamePerson = 81 "same_person",
@@ -194,6 +196,7 @@ impl Outcome {
             LeftOut::OverLimit => Outcome::OverLimit,
             LeftOut::InsufficientFunds => Outcome::InsufficientFunds,
             LeftOut::AlreadyBooked => Outcome::AlreadyBooked,
+            LeftOut::PinNeeded => Outcome::PinNeeded,
         }
     }
 }
@@ -393,7 +396,7 @@ pub struct Answer {
     /// The operation that this one undoes, captures, approves or replaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<Uuid>,
-    /// Of a sale: the euro price of what was sold.
+    /// Of a sale: the euro price of what was sold; of a card's hold: of what was set aside.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approved_cents: Option<i64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -444,8 +447,11 @@ impl Booked {
     /// The answer that these rows give.
     pub fn answer(&self) -> Answer {
         let operation = &self.operation;
-        let sold =
-            matches!(operation.kind, OperationKind::Sale | OperationKind::Capture) && operation.outcome.is_sold();
+        let sold = match operation.kind {
+            OperationKind::Sale | OperationKind::Capture => operation.outcome.is_sold(),
+            OperationKind::Hold => self.is_card_hold(),
+            _ => false,
+        };
         Answer {
             id: operation.id.uuid(),
             operation: operation.kind.name(),
@@ -484,13 +490,21 @@ impl Booked {
         let generation = operation.card_generation?;
         let outcome = match operation.outcome {
             Outcome::Approved => CardOutcome::Approved,
+            Outcome::Booked if self.is_card_hold() => CardOutcome::Approved,
             Outcome::ApprovedInPart => CardOutcome::ApprovedInPart,
             _ => CardOutcome::Declined,
         };
-        let cents = if operation.outcome.is_sold() { self.sold_cents() } else { 0 };
+        let sold = outcome != CardOutcome::Declined;
+        let cents = if sold { self.sold_cents() } else { 0 };
         let sale = operation.id.uuid().into_bytes();
         let key = key(&card, generation)?;
         Some(CardAnswer::sign(&key, &card, generation, counter, sale, outcome, cents.unsigned_abs()))
+    }
+
+    /// Whether a card set something aside.
+    pub fn is_card_hold(&self) -> bool {
+        let operation = &self.operation;
+        operation.kind == OperationKind::Hold && operation.card.is_some() && operation.outcome.is_done()
     }
 
     fn sold_cents(&self) -> i64 {

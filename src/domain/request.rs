@@ -41,6 +41,12 @@ pub enum Malformed {
     /// Dates the wrong way round, or in a year that cannot be meant.
     #[error("the dates are not in order, or not between 2000 and 2200")]
     Dates,
+    /// A line of a hold named twice in one capture.
+    #[error("a line of the hold can be named once in a capture")]
+    LineTwice,
+    /// Minutes of a hold out of range.
+    #[error("a hold lasts 1 to {max} minutes", max = super::card_hold::MINUTES_MAX)]
+    Minutes,
     /// A request that refers to itself.
     #[error("an operation cannot refer to itself")]
     SelfReference,
@@ -189,6 +195,13 @@ impl RequestEncoder {
         self.uuid(value.id)
     }
 
+    /// A basket, as `card-protocol` encodes it: at most 100 lines, far below what its count can hold.
+    #[must_use]
+    pub fn basket(mut self, lines: &[card_protocol::LineRecord]) -> Self {
+        encode_basket(lines, &mut HashSink(&mut self.0));
+        self
+    }
+
     /// 1 byte.
     #[must_use]
     pub fn purse(self, value: PurseName) -> Self {
@@ -213,10 +226,7 @@ pub fn sale_hash(request: &SaleRequest) -> [u8; 32] {
         SaleMode::Whole => encoder.u8(2),
         SaleMode::Forward { instead_of } => encoder.u8(3).optional(instead_of.map(OperationId::uuid)),
     };
-    let mut encoder = encoder.optional(request.staff).u32(request.price_list);
-    // A basket has at most 100 lines, far below what the count can hold.
-    encode_basket(&request.basket.records(), &mut HashSink(&mut encoder.0));
-    encoder.finish()
+    encoder.optional(request.staff).u32(request.price_list).basket(&request.basket.records()).finish()
 }
 
 #[cfg(test)]

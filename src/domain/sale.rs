@@ -10,21 +10,19 @@
 //!    `amount_exceeded` once the lines have their prices,
 //! 6. of a forward, what the online attempt that it replaces sold after all, and was not given back, is not sold again:
 //!    `already_booked` when nothing else remains,
-//! 7. line by line: `service_unknown`, `price_list_out_of_date`, `card_needed`, `over_limit`, `insufficient_funds`;
-//!    the sale is declined, with the first of these, only when no line remains (or one is missing of a `whole` sale),
+//! 7. line by line: `service_unknown`, `price_list_out_of_date`, `card_needed`, `over_limit`, `insufficient_funds`,
+//!    `pin_needed`; the sale is declined, with the first of these, only when no line remains (or one is missing of a `whole` sale),
 //! 8. `approved_in_part`, `approved`.
 //!
 //! Care and included lines that the location's price list knows are stopped by 1 to 5 only, and then staff register them
 //! by name (or by a `whole` sale, which asks to be). A forward was delivered already: a block, an expiry or a close of its
-//! card's wallet comes too late for it.
-
-mod written;
+//! card's wallet comes too late for it. Not so a generation of keys that is refused (`card_expired`): its signatures may be
+//! anybody's.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use card_protocol::transaction::EURO;
-use card_protocol::{Decision, Mac, Transaction, TransactionKind, basket_digest};
+use card_protocol::{Decision, HolderVerification, Mac, Transaction};
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use uuid::Uuid;
 
@@ -32,16 +30,15 @@ use super::account::{OrganisationId, WalletId};
 use super::basket::{Basket, BasketLine};
 use super::card::{Card, CounterVerdict};
 use super::draw::Buffer;
-use super::funding::{Funding, FundingLeg, FundingLine, LeftOut, PricedLine, Shortfall, Source, fund};
+use super::funding::{Caps, Funding, FundingLeg, FundingLine, LeftOut, PricedLine, Shortfall, Source, fund};
 use super::hold::{self, Hold};
 use super::money::{Amount, Unit};
 use super::operation::{Authority, Booked, IdError, Operation, OperationId, OperationKind, Outcome, Owner};
 use super::price_list::PriceList;
 use super::request::{Malformed, Problem};
+use super::sold_line::{leg_transfer, tombstone, written_line};
 use super::tap::Tap;
 use super::wallet::Wallet;
-
-pub use written::{leg_transfer, tombstone, written_line};
 
 /// An authenticated terminal: where it stands is the service's knowledge, not the request's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,25 +101,8 @@ impl SaleRequest {
     /// What the card signed, if this is what it was asked to sign; none without a card.
     pub fn transaction(&self) -> Option<(Transaction, Mac)> {
         let Payer::Card(tap) = self.payer else { return None };
-        let transaction = Transaction {
-            card: tap.card.into_bytes(),
-            generation: tap.generation,
-            counter: tap.counter,
-            terminal: self.terminal.id.into_bytes(),
-            location: self.terminal.location.into_bytes(),
-            terminal_sequence: tap.terminal_sequence,
-            terminal_nonce: tap.terminal_nonce,
-            kind: TransactionKind::Sale,
-            decision: if self.is_forward() { Decision::ApprovedOffline } else { Decision::Online },
-            holder_verification: tap.holder_verification,
-            currency: EURO,
-            amount_cents: tap.amount.minor().unsigned_abs(),
-            time_ms: tap.time_ms,
-            basket_digest: basket_digest(self.price_list, &self.basket.records())?,
-            offline_total_cents: tap.offline_total_cents,
-            offline_count: tap.offline_count,
-            script_number: tap.script_number,
-        };
+        let decision = if self.is_forward() { Decision::ApprovedOffline } else { Decision::Online };
+        let transaction = tap.transaction(&self.terminal, decision, self.price_list, &self.basket)?;
         Some((transaction, tap.mac))
     }
 
@@ -210,6 +190,8 @@ pub struct SaleItem {
     /// The version that the terminal named, if the location has it.
     pub price_list: Option<Arc<PriceList>>,
     pub mac_is_right: bool,
+    /// The book date from which the generation that signed is refused.
+    pub refused_from: Option<NaiveDate>,
 }
 
 /// What was decided.
@@ -321,16 +303,17 @@ impl<'a> Deal<'a> {
             return closed;
         };
         let Some(card) = &mut self.card else { return Some(Outcome::CardUnknown) };
-        if !request.is_forward() {
-            if card.is_blocked {
-                return Some(Outcome::CardBlocked);
-            }
-            if card.expires_on < self.book_date {
-                return Some(Outcome::CardExpired);
-            }
-            if wallet.is_closed {
-                return Some(Outcome::WalletClosed);
-            }
+        let too_late = !request.is_forward();
+        if too_late && card.is_blocked {
+            return Some(Outcome::CardBlocked);
+        }
+        // What a refused generation signed proves nothing any more, of a forward neither.
+        let is_refused = self.item.refused_from.is_some_and(|day| day <= self.book_date);
+        if is_refused || (too_late && card.expires_on < self.book_date) {
+            return Some(Outcome::CardExpired);
+        }
+        if too_late && wallet.is_closed {
+            return Some(Outcome::WalletClosed);
         }
         if !self.item.mac_is_right || (generation < card.generation && !request.is_forward()) {
             return Some(Outcome::CardMacWrong);
@@ -347,6 +330,7 @@ impl<'a> Deal<'a> {
             CounterVerdict::Fresh => {}
         }
         card.counters.mark(counter);
+        card.generation = card.generation.max(generation);
         self.operation.counter = Some(counter);
         self.operation.card_generation = Some(generation);
         None
@@ -403,8 +387,7 @@ impl<'a> Deal<'a> {
             SaleMode::Whole => Shortfall::DeclineWhole,
             SaleMode::Forward { .. } => Shortfall::OfflineLoss,
         };
-        let limit = self.card.as_ref().and_then(|card| card.limit_left(self.book_date));
-        let Funding { legs, left_out } = fund(unit, wallet.rules, free, &lines, shortfall, limit)?;
+        let Funding { legs, left_out } = fund(unit, wallet.rules, free, &lines, shortfall, self.caps())?;
         for (number, (asked, line)) in to_sell.iter().zip(&lines).enumerate() {
             // What is left out keeps the quantity that was asked.
             let whole = self.item.request.basket.lines().get(number).filter(|_| asked.quantity == 0);
@@ -428,6 +411,15 @@ impl<'a> Deal<'a> {
         }
         self.count_against_limit(&lines, &left_out)?;
         Ok(if left_out.is_empty() { Outcome::Approved } else { Outcome::ApprovedInPart })
+    }
+
+    fn caps(&self) -> Caps {
+        let Some(card) = &self.card else { return Caps::default() };
+        let is_verified = match self.item.request.payer {
+            Payer::Card(tap) => tap.holder_verification == HolderVerification::Pin,
+            Payer::ByName { .. } => false,
+        };
+        Caps { limit: card.limit_left(self.book_date), pin_free: card.pin_free.filter(|_| !is_verified) }
     }
 
     /// What a line costs this buyer, or why it cannot be sold. A list that is out of date still sells care and included

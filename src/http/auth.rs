@@ -202,7 +202,10 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// Reads JSON; only when that fails, once more to tell where.
-pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+///
+/// # Errors
+/// `json-malformed`, `request-malformed`.
+pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     if let Ok(Object(parsed)) = serde_json::from_slice(body) {
         return Ok(parsed);
     }

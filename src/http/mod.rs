@@ -20,6 +20,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::db::connect::Database;
 use crate::domain::operation::Booked;
 use crate::services::authorise::Authoriser;
+use crate::services::card_scripts::CardScripts;
 use crate::services::forwards::Forwards;
 use crate::services::key_store::KeyStore;
 use crate::services::terminals::Terminals;
@@ -31,6 +32,7 @@ pub struct Service {
     pub authoriser: Arc<Authoriser>,
     pub forwards: Arc<Forwards>,
     pub keys: Arc<dyn KeyStore>,
+    pub scripts: Arc<CardScripts>,
     pub terminals: Terminals,
     /// Hosts and ports that the service is known by: a request that was made for another is not for us.
     pub authorities: Vec<String>,
@@ -58,13 +60,19 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(api::sales::ask)
         .service(api::sales::refund)
         .service(api::sales::void)
+        .service(api::holds::set_aside)
+        .service(api::holds::ask_hold)
+        .service(api::holds::capture)
+        .service(api::holds::release)
         .service(api::forwards::deliver)
         .service(api::catalogue::list_services)
         .service(api::catalogue::list_prices)
         .service(api::hotlist::changes)
         .service(api::enrolments::offer)
         .service(api::enrolments::ask)
-        .service(api::heartbeat::beat);
+        .service(api::heartbeat::beat)
+        .service(api::cards::list_cards)
+        .service(api::card_scripts::ask_script);
     config
         .service(health::live)
         .service(health::ready)

@@ -6,7 +6,7 @@ use actix_web::web::Bytes;
 use actix_web::{HttpResponse, get};
 use utoipa::OpenApi;
 
-use super::api::{catalogue, enrolments, forwards, heartbeat, hotlist, sales};
+use super::api::{card_scripts, cards, catalogue, enrolments, forwards, heartbeat, holds, hotlist, sales};
 use super::health;
 
 #[derive(OpenApi)]
@@ -24,6 +24,10 @@ use super::health;
         sales::ask,
         sales::refund,
         sales::void,
+        holds::set_aside,
+        holds::ask_hold,
+        holds::capture,
+        holds::release,
         forwards::deliver,
         catalogue::list_services,
         catalogue::list_prices,
@@ -31,6 +35,8 @@ use super::health;
         heartbeat::beat,
         enrolments::offer,
         enrolments::ask,
+        cards::list_cards,
+        card_scripts::ask_script,
         health::live,
         health::ready
     ),

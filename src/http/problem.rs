@@ -71,6 +71,8 @@ sorts! {
         "If it was sent and got no answer, send the very same request again.";
     ENROLMENT_UNKNOWN = 404 "enrolment-unknown" "No terminal waits under this code"
         "Make a new key pair and hand it in: a code is good for ten minutes.";
+    HOLD_UNKNOWN = 404 "hold-unknown" "There is no such hold at this location"
+        "If it was sent and got no answer, send the very same request again.";
     REFERENCE_UNKNOWN = 404 "reference-unknown" "The request names something that does not exist"
         "Compare the ids in the request with what was answered before.";
     METHOD_NOT_ALLOWED = 405 "method-not-allowed" "This address takes another method"
@@ -252,6 +254,7 @@ impl From<RequestProblem> for Problem {
             RequestProblem::IdReused => Self::new(&ID_REUSED),
             RequestProblem::Id(error) => error.into(),
             RequestProblem::Unknown("sale") => Self::new(&SALE_UNKNOWN),
+            RequestProblem::Unknown("hold") => Self::new(&HOLD_UNKNOWN),
             RequestProblem::Unknown(what) => Self::with(&REFERENCE_UNKNOWN, format!("there is no such {what}")),
             RequestProblem::Malformed(error) => error.into(),
             RequestProblem::Broken(cause) => Self::ours(&INTERNAL, &cause),

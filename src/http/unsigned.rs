@@ -12,7 +12,7 @@ use actix_web::{FromRequest, HttpRequest};
 use serde::de::DeserializeOwned;
 
 use super::Service;
-use super::auth::{is_json, parse, read};
+use super::auth::{BODY_BYTES_MAX, is_json, parse, read};
 use super::problem::{AUTHORITY_UNKNOWN, CONTENT_TYPE_WRONG, INTERNAL, JSON_MALFORMED, Problem};
 
 /// A body that nobody signed.
@@ -37,7 +37,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Unsigned<T> {
                 return Err(Problem::new(&CONTENT_TYPE_WRONG));
             }
             let payload = payload.map_err(|_| Problem::with(&JSON_MALFORMED, "there is no body"))?;
-            Ok(Self(parse(&read(payload).await?)?))
+            Ok(Self(parse(&read(payload, BODY_BYTES_MAX).await?)?))
         })
     }
 }

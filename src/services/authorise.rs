@@ -212,7 +212,11 @@ impl Authoriser {
             Payer::Card(_) => self.proof.is_right(&request),
             Payer::ByName { .. } => true,
         };
-        Ok(SaleItem { request_hash: sale_hash(&request), request, wallet, price_list, mac_is_right })
+        let refused_from = match request.payer {
+            Payer::Card(tap) => self.proof.refused_from(tap.generation),
+            Payer::ByName { .. } => None,
+        };
+        Ok(SaleItem { request_hash: sale_hash(&request), request, wallet, price_list, mac_is_right, refused_from })
     }
 
     async fn wallet_of(&self, card: Uuid) -> Result<Option<WalletId>, BookError> {

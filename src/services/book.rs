@@ -248,9 +248,7 @@ async fn write(books: Books<'_>, batch: Batch) -> Result<Booked, BookError> {
     let (made, changed): (Vec<HoldEntry>, Vec<HoldEntry>) =
         operation.hold_entries.iter().cloned().partition(|entry| entry.hold == operation.id);
     if !made.is_empty() {
-        let is_payout = operation.kind == OperationKind::PayoutRequest;
-        let purpose = if is_payout { Purpose::Payout } else { Purpose::Sale };
-        holds::insert(conn, operation.id, &made, purpose, hold_expires_at).await?;
+        holds::insert(conn, operation.id, &made, Purpose::of(&operation), hold_expires_at).await?;
     }
     holds::change(conn, &changed).await?;
     change_buffers(conn, std::slice::from_ref(&operation)).await?;

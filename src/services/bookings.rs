@@ -14,8 +14,9 @@ use crate::domain::operation::{Authority, Booked, OperationId, OperationKind, Ou
 use crate::domain::payout::{PayoutRequest, PayoutStep, PayoutStepRequest};
 use crate::domain::refund::{self, Client, RefundRequest, VoidRequest};
 use crate::domain::request::{Malformed, Problem};
-use crate::domain::sale::{Terminal, tombstone};
+use crate::domain::sale::Terminal;
 use crate::domain::saving::CloseRequest;
+use crate::domain::sold_line::tombstone;
 use crate::domain::top_up::{TopUpRequest, TopUpReversalRequest};
 
 const SALES: &[OperationKind] = &[OperationKind::Sale, OperationKind::Capture];
@@ -39,9 +40,10 @@ async fn give_limit_back(books: &mut Books<'_>, sale: &Booked) -> Result<(), Boo
     Ok(())
 }
 
-/// A sale of another location does not exist for this terminal. (A capture is the office's, and of no location.)
+/// A sale of another location does not exist for this terminal. (A capture of the office's is of no location.)
 fn is_elsewhere(sale: &Booked, terminal: &Terminal) -> bool {
-    sale.operation.kind == OperationKind::Sale && sale.operation.location != Some(terminal.location)
+    let is_of_terminal = sale.operation.kind == OperationKind::Sale || sale.operation.location.is_some();
+    is_of_terminal && sale.operation.location != Some(terminal.location)
 }
 
 impl Booking for RefundRequest {

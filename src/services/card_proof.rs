@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use card_protocol::{Mac, Transaction};
+use chrono::NaiveDate;
+
 use super::key_store::KeyStore;
 use crate::domain::hex::to_hex;
 use crate::domain::operation::Booked;
@@ -11,6 +14,11 @@ use crate::domain::sale::SaleRequest;
 pub trait CardProof: Send + Sync + 'static {
     /// Whether the MAC is the card's.
     fn is_right(&self, request: &SaleRequest) -> bool;
+
+    /// The book date from which what a generation of keys signs is refused; none: it is not.
+    fn refused_from(&self, _generation: u8) -> Option<NaiveDate> {
+        None
+    }
 }
 
 /// The card protocol's MAC, with keys derived from the key store's.
@@ -19,9 +27,18 @@ pub struct CardMac(pub Arc<dyn KeyStore>);
 impl CardProof for CardMac {
     fn is_right(&self, request: &SaleRequest) -> bool {
         let Some((transaction, mac)) = request.transaction() else { return false };
-        let key = self.0.transaction_key(&transaction.card, transaction.generation);
-        key.is_some_and(|key| transaction.is_signed(&key, &mac))
+        is_signed(self.0.as_ref(), &transaction, &mac)
     }
+
+    fn refused_from(&self, generation: u8) -> Option<NaiveDate> {
+        self.0.refused_from(generation)
+    }
+}
+
+/// Whether the card made this MAC over this.
+pub fn is_signed(keys: &dyn KeyStore, transaction: &Transaction, mac: &Mac) -> bool {
+    let key = keys.transaction_key(&transaction.card, transaction.generation);
+    key.is_some_and(|key| transaction.is_signed(&key, mac))
 }
 
 /// The answer to a request as it is sent: what the stored rows say, and what the card is told. The same bytes whenever it

@@ -5,6 +5,7 @@
 
 use card_protocol::CardKeys;
 use card_protocol::personalise::GENERATIONS_MAX;
+use card_protocol::script::Change;
 use chrono::NaiveDate;
 use diesel_async::AsyncPgConnection;
 use uuid::Uuid;
@@ -13,9 +14,10 @@ use super::book::{begin, commit, rollback};
 use super::key_store::KeyStore;
 use crate::db::cards::CardRow;
 use crate::db::connect::{ConnectError, Database};
-use crate::db::{DbError, card_events, cards};
+use crate::db::{DbError, card_events, card_scripts, cards, key_generations};
 use crate::domain::account::{OrganisationId, WalletId};
 use crate::domain::card::{CardEvent, CardStatus};
+use crate::domain::card_script::{self, Queued};
 
 /// Why nothing happened to a card.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +34,9 @@ pub enum CardError {
     /// The key store has no key to issue with.
     #[error("the key store has no master key of generation {0}")]
     NoKey(u8),
+    /// It was told more than four milliards of times.
+    #[error("card {0} takes no more scripts: replace it")]
+    NoNumber(Uuid),
     /// The database.
     #[error(transparent)]
     Database(#[from] DbError),
@@ -45,7 +50,7 @@ pub enum CardError {
 #[allow(missing_docs)]
 pub struct Issued {
     pub card: CardRow,
-    /// By generation: the one that is active, and those that are prepared, so that a script can activate them later.
+    /// By generation: the one that it signs with first, then those made beforehand.
     pub keys: Vec<(u8, CardKeys)>,
 }
 
@@ -60,15 +65,16 @@ pub struct Issue {
     pub tap_limit_cents: Option<i64>,
     /// Activity, extra and own lines of one day; none is no limit.
     pub day_limit_cents: Option<i64>,
+    /// What activity, extra and own lines of a tap may come to without PIN; none: no PIN is asked.
+    pub pin_free_cents: Option<i64>,
 }
 
-/// Issues a card: a random id, keys of the newest generation.
+/// Issues a card: a random id, keys of the active generation and of those made beforehand.
 ///
 /// # Errors
 /// [`CardError`].
 pub async fn issue(database: &Database, keys: &dyn KeyStore, issue: &Issue) -> Result<Issued, CardError> {
-    let card = new_card(keys, issue);
-    let personal = personalisation(keys, &card)?;
+    let (card, personal) = personalised(keys, issue)?;
     change(database, async |conn| {
         insert(conn, &card).await?;
         Ok(card.clone())
@@ -77,20 +83,20 @@ pub async fn issue(database: &Database, keys: &dyn KeyStore, issue: &Issue) -> R
     .map(|card| Issued { card, keys: personal })
 }
 
-/// Blocks a card; blocking it twice is no error.
+/// Blocks a card, and tells it so when it is tapped next; blocking it twice is no error.
 ///
 /// # Errors
 /// [`CardError`].
 pub async fn block(database: &Database, id: Uuid) -> Result<CardRow, CardError> {
-    set_status(database, id, CardStatus::Blocked, CardEvent::Blocked).await
+    set_status(database, id, CardStatus::Blocked, CardEvent::Blocked, Change::Block).await
 }
 
-/// Lets a blocked card pay again.
+/// Lets a blocked card pay again, and tells it so: its PIN works again too, and may be all that was blocked.
 ///
 /// # Errors
 /// [`CardError`]; a card that was replaced stays so.
 pub async fn unblock(database: &Database, id: Uuid) -> Result<CardRow, CardError> {
-    set_status(database, id, CardStatus::Active, CardEvent::Unblocked).await
+    set_status(database, id, CardStatus::Active, CardEvent::Unblocked, Change::Unblock).await
 }
 
 /// Puts a new card in the place of one that is lost or broken, with the same wallet and limits.
@@ -103,23 +109,71 @@ pub async fn replace(
     id: Uuid,
     expires_on: NaiveDate,
 ) -> Result<Issued, CardError> {
-    let card = change(database, async |conn| {
+    change(database, async |conn| {
         let old = find(conn, id).await?;
         if old.status == CardStatus::Replaced {
             return Err(CardError::Replaced(id));
         }
-        let CardRow { wallet, tap_limit_cents, day_limit_cents, .. } = old;
-        let issue = Issue { wallet, expires_on, tap_limit_cents, day_limit_cents };
-        let card = CardRow { replaces: Some(id), ..new_card(keys, &issue) };
-        personalisation(keys, &card)?;
+        let CardRow { wallet, tap_limit_cents, day_limit_cents, pin_free_cents, .. } = old;
+        let issue = Issue { wallet, expires_on, tap_limit_cents, day_limit_cents, pin_free_cents };
+        let (card, keys) = personalised(keys, &issue)?;
+        let card = CardRow { replaces: Some(id), ..card };
         // The new card first: it waits for the wallet, and who waits for that must have written no card's row yet.
         insert(conn, &card).await?;
         cards::set_status(conn, id, CardStatus::Replaced).await?;
         card_events::insert(conn, id, wallet.organisation(), CardEvent::Replaced).await?;
+        queue(conn, id, Change::Block).await?;
+        Ok(Issued { card, keys })
+    })
+    .await
+}
+
+/// Tells a card to change when it is tapped next.
+///
+/// # Errors
+/// [`CardError`]; a card that was replaced is told nothing more.
+pub async fn tell(database: &Database, id: Uuid, told: Change) -> Result<CardRow, CardError> {
+    change(database, async |conn| {
+        let card = find(conn, id).await?;
+        if card.status == CardStatus::Replaced {
+            return Err(CardError::Replaced(id));
+        }
+        queue(conn, id, told).await?;
         Ok(card)
     })
-    .await?;
-    Ok(Issued { keys: personalisation(keys, &card)?, card })
+    .await
+}
+
+/// Tells a card that has just asked the service that what it approved offline counts no more. Nothing where it is told so
+/// already, or where it was told something since it made this tap: a tap that is sent again.
+///
+/// # Errors
+/// [`CardError`].
+pub async fn tell_reset(database: &Database, id: Uuid, script_number: u32) -> Result<Option<Queued>, CardError> {
+    change(database, async |conn| {
+        let scripts = card_scripts::of_card(conn, id).await?;
+        let mut waiting = scripts.iter().filter(|row| row.is_waiting());
+        if let Some(row) =
+            waiting.find(|row| row.script.change == Change::ResetOffline && row.script.number > script_number)
+        {
+            return Ok(Some(row.script));
+        }
+        if scripts.iter().any(|row| row.confirmed_at.is_some() && row.script.number > script_number) {
+            return Ok(None);
+        }
+        queue(conn, id, Change::ResetOffline).await.map(Some)
+    })
+    .await
+}
+
+/// Queues a script under the lock of card events.
+async fn queue(conn: &mut AsyncPgConnection, id: Uuid, told: Change) -> Result<Queued, CardError> {
+    let scripts = card_scripts::of_card(conn, id).await?;
+    let last = scripts.last().map_or(0, |row| row.script.number);
+    let waiting: Vec<Queued> = scripts.iter().filter(|row| row.is_waiting()).map(|row| row.script).collect();
+    let plan = card_script::queue(last, &waiting, told).ok_or(CardError::NoNumber(id))?;
+    card_scripts::insert(conn, id, &plan).await?;
+    plan.new.first().copied().ok_or(CardError::NoNumber(id))
 }
 
 /// What an organisation's terminals have to know of cards.
@@ -151,24 +205,27 @@ pub async fn hotlist(database: &Database, organisation: OrganisationId, since: i
     Ok(hotlist)
 }
 
-fn new_card(keys: &dyn KeyStore, issue: &Issue) -> CardRow {
-    CardRow {
-        // Random, so that a card tells nothing about its holder or its age.
-        id: Uuid::new_v4(),
+/// A new card, with the keys that go onto it.
+fn personalised(keys: &dyn KeyStore, issue: &Issue) -> Result<(CardRow, Vec<(u8, CardKeys)>), CardError> {
+    // Random, so that a card tells nothing about its holder or its age.
+    let (id, generation) = (Uuid::new_v4(), keys.generation());
+    let ahead = keys.generations().into_iter().filter(|ahead| *ahead >= generation);
+    let of = |generation| keys.master(generation).map(|key| (generation, key.card_keys(id.as_bytes(), generation)));
+    let personal: Vec<_> = ahead.filter_map(of).take(GENERATIONS_MAX).collect();
+    let newest = personal.last().filter(|_| personal.first().is_some_and(|(first, _)| *first == generation));
+    let card = CardRow {
+        id,
         wallet: issue.wallet,
         status: CardStatus::Active,
         expires_on: issue.expires_on,
-        generation: keys.generation(),
+        generation,
+        generations_to: newest.ok_or(CardError::NoKey(generation))?.0,
         replaces: None,
         tap_limit_cents: issue.tap_limit_cents,
         day_limit_cents: issue.day_limit_cents,
-    }
-}
-
-fn personalisation(keys: &dyn KeyStore, card: &CardRow) -> Result<Vec<(u8, CardKeys)>, CardError> {
-    keys.master(card.generation).ok_or(CardError::NoKey(card.generation))?;
-    let of = |number| Some((number, keys.master(number)?.card_keys(card.id.as_bytes(), number)));
-    Ok((card.generation..=u8::MAX).filter_map(of).take(GENERATIONS_MAX).collect())
+        pin_free_cents: issue.pin_free_cents,
+    };
+    Ok((card, personal))
 }
 
 async fn insert(conn: &mut AsyncPgConnection, card: &CardRow) -> Result<(), CardError> {
@@ -177,6 +234,11 @@ async fn insert(conn: &mut AsyncPgConnection, card: &CardRow) -> Result<(), Card
         error => error.into(),
     })?;
     card_events::insert(conn, card.id, card.wallet.organisation(), CardEvent::Issued).await?;
+    // Another generation may have been activated since its keys were made.
+    let active = key_generations::load(conn).await?.last().map(|active| active.generation);
+    if let Some(active) = active.filter(|active| *active > card.generation && *active <= card.generations_to) {
+        queue(conn, card.id, Change::ActivateGeneration(active)).await?;
+    }
     Ok(())
 }
 
@@ -184,7 +246,13 @@ async fn find(conn: &mut AsyncPgConnection, id: Uuid) -> Result<CardRow, CardErr
     cards::find(conn, id).await?.ok_or(CardError::Unknown(id))
 }
 
-async fn set_status(database: &Database, id: Uuid, status: CardStatus, event: CardEvent) -> Result<CardRow, CardError> {
+async fn set_status(
+    database: &Database,
+    id: Uuid,
+    status: CardStatus,
+    event: CardEvent,
+    told: Change,
+) -> Result<CardRow, CardError> {
     change(database, async |conn| {
         let card = find(conn, id).await?;
         if card.status == CardStatus::Replaced {
@@ -193,6 +261,10 @@ async fn set_status(database: &Database, id: Uuid, status: CardStatus, event: Ca
         if card.status != status {
             cards::set_status(conn, id, status).await?;
             card_events::insert(conn, id, card.wallet.organisation(), event).await?;
+        }
+        // A card that is active may still have been told that it is blocked, or have blocked its own PIN.
+        if card.status != status || status == CardStatus::Active {
+            queue(conn, id, told).await?;
         }
         Ok(CardRow { status, ..card })
     })

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::book::{BookError, book};
 use crate::db::connect::Database;
 use crate::db::holds;
+use crate::domain::card_hold::CardReleaseRequest;
 use crate::domain::hold::ReleaseRequest;
 use crate::domain::operation::{OperationId, Outcome};
 use crate::domain::request::Problem;
@@ -25,9 +26,14 @@ pub async fn expire_holds(database: &Database) -> Result<usize, BookError> {
         let due = holds::expired(&conn, Utc::now(), AT_ONCE).await?;
         drop(conn);
         let mut given_back = 0;
-        for hold in due {
+        for (hold, is_of_card) in due {
             let id = OperationId::new(Uuid::now_v7()).map_err(Problem::from)?;
-            match book(database, &ReleaseRequest { id, hold, expired: true }).await {
+            let expired = if is_of_card {
+                book(database, &CardReleaseRequest { id, hold, terminal: None }).await
+            } else {
+                book(database, &ReleaseRequest { id, hold, expired: true }).await
+            };
+            match expired {
                 Ok(booked) => given_back += usize::from(booked.operation.outcome == Outcome::Booked),
                 // One that cannot be given back now must not keep the others waiting.
                 Err(error) => tracing::error!(%error, hold = %hold.uuid(), "a hold could not be expired"),

@@ -1,12 +1,14 @@
 //! What the product does: begin, lock, look the id up, decide in domain, write outcome and transfers, commit, answer.
 //!
 //! Sales go through `authorise`, in batches; every other operation through `book`, one by one (`bookings` says what each
-//! loads).
+//! loads, `card_holds` what a card's hold does).
 
 pub mod authorise;
 pub mod book;
 mod bookings;
+pub mod card_holds;
 pub mod card_proof;
+pub mod card_scripts;
 pub mod cards;
 pub mod catalogue;
 pub mod certificates;
@@ -14,7 +16,11 @@ pub mod demo;
 pub mod enrolments;
 pub mod expire_holds;
 pub mod forwards;
+mod key_file;
+pub mod key_rotation;
 pub mod key_store;
+pub mod locations;
+pub mod offline_cards;
 pub mod price_cache;
 pub mod readiness;
 pub mod reviews;

@@ -116,7 +116,7 @@ impl Tap<'_> {
             location: self.terminal.location.into_bytes(),
             terminal_sequence: 12,
             terminal_nonce: *b"eightish",
-            kind: TransactionKind::Sale,
+            kind: if self.mode == "hold" { TransactionKind::Hold } else { TransactionKind::Sale },
             decision: if self.mode == "forward" { Decision::ApprovedOffline } else { Decision::Online },
             holder_verification: HolderVerification::None,
             currency: EURO,
@@ -128,6 +128,14 @@ impl Tap<'_> {
             script_number: 0,
         };
         to_hex(&transaction.sign(&TransactionKey::new(Secret::new(self.card.transaction))))
+    }
+
+    /// The hold as an unattended terminal sends it.
+    pub fn hold(&self, minutes: u32) -> Value {
+        let mut hold = Tap { mode: "hold", ..self.clone() }.sale();
+        hold["minutes"] = json!(minutes);
+        hold.as_object_mut().unwrap().remove("mode");
+        hold
     }
 
     /// The sale as a terminal sends it.

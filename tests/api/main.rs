@@ -8,6 +8,7 @@ mod catalogue;
 mod forwards;
 mod forwards_review;
 mod health;
+mod holds;
 mod hotlist;
 mod journal;
 mod malformed;
@@ -24,4 +25,5 @@ mod shutdown;
 mod signatures;
 #[path = "../support/mod.rs"]
 mod support;
+mod vending;
 mod wire;

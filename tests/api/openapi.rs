@@ -7,8 +7,11 @@ use serde_json::Value;
 use crate::service::House;
 
 const ROUTES: &str = include_str!("../../src/http/mod.rs");
-const HANDLERS: [&str; 5] = [
+const HANDLERS: [&str; 8] = [
+    include_str!("../../src/http/api/holds.rs"),
     include_str!("../../src/http/api/sales.rs"),
+    include_str!("../../src/http/api/cards.rs"),
+    include_str!("../../src/http/api/card_scripts.rs"),
     include_str!("../../src/http/api/forwards.rs"),
     include_str!("../../src/http/api/catalogue.rs"),
     include_str!("../../src/http/api/hotlist.rs"),

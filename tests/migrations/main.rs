@@ -42,13 +42,13 @@ async fn revert_all(owner: &DatabaseUrl) {
 /// One row or more in every table, as a service leaves them.
 const SEED: &str = "
     INSERT INTO organisation (id, name) VALUES (1, 'De Linde');
-    INSERT INTO location VALUES ('00000000-0000-4000-8000-000000000001', 1, 'Restaurant');
+    INSERT INTO location VALUES ('00000000-0000-4000-8000-000000000001', 1, 'Restaurant', 1000, 2000, 3, 4000, 50, 6);
     INSERT INTO scheme (organisation, name, version, unit, unplanned, extras_from_budget, extras_from_savings, care_from_savings)
         VALUES (1, 'linde', 1, 1, 1, true, true, 1);
     INSERT INTO wallet (id, scheme, unit, buyer, budget, budget_held) VALUES (1::bigint << 32 | 1, 1, 1, 1, 500, 100);
     INSERT INTO shared_buffer VALUES (1, 1, 1000);
     INSERT INTO buffer_draw VALUES (gen_random_uuid(), 1::bigint << 32 | 1, 100, 0, '2026-01-01', '2026-01-14');
-    INSERT INTO card (id, wallet, expires_on) VALUES (gen_random_uuid(), 1::bigint << 32 | 1, '2030-01-01');
+    INSERT INTO card (id, wallet, expires_on, generations_to, pin_free_cents) VALUES (gen_random_uuid(), 1::bigint << 32 | 1, '2030-01-01', 3, 1000);
     INSERT INTO client VALUES (1::bigint << 32 | 1, 4711, 'mw. A. Voorbeeld');
     INSERT INTO service VALUES (gen_random_uuid(), 1, 'Koffie', 'Coffee', 'dranken');
     INSERT INTO terminal (id, location, name, key_salt) VALUES (gen_random_uuid(), '00000000-0000-4000-8000-000000000001', 'Kassa', decode(repeat('00', 16), 'hex'));
@@ -58,7 +58,11 @@ const SEED: &str = "
         decode(repeat('00', 64), 'hex') FROM terminal;
     INSERT INTO card (id, wallet, status, expires_on, replaces) SELECT gen_random_uuid(), wallet, 3, expires_on, id FROM card;
     INSERT INTO card_event (card, organisation, event) SELECT id, 1, 1 FROM card;
+    INSERT INTO card_script (card, number, change, parameters, confirmed_at, replaced_by)
+        SELECT id, n, 5, decode('02' || repeat('00', 15), 'hex'), CASE n WHEN 1 THEN now() END, CASE n WHEN 2 THEN 3 END
+        FROM card, generate_series(1, 3) AS n;
     INSERT INTO key_check SELECT 1, sha256('key');
+    INSERT INTO key_generation (generation, refused_from) VALUES (1, '2027-01-01'), (2, NULL);
     INSERT INTO forward (terminal, sequence, previous, hash, sale) SELECT id, 1, sha256(''), sha256(sha256('') || int8send(1) || '{}'), '{}' FROM terminal;
     INSERT INTO review (organisation, terminal, sequence, why) SELECT 1, terminal, sequence, 4 FROM forward;
     INSERT INTO hold VALUES (gen_random_uuid(), (1::bigint << 48) + (1 << 16) + (1 << 8) + 1, 100, 1, now());

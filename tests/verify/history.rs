@@ -10,6 +10,7 @@ use pasje::db::reviews::NewReview;
 use pasje::db::{buffers, cards, forwards, holds, ledger, month_phases, payouts, reviews, wallets};
 use pasje::domain::account::{Account, Kind, OrganisationId, WalletId};
 use pasje::domain::basket::{Basket, BasketLine};
+use pasje::domain::card_hold::{CardCaptureRequest, CardHold, CardHoldRequest, CardReleaseRequest};
 use pasje::domain::draw::Buffer;
 use pasje::domain::draw::DrawRequest;
 use pasje::domain::exchange::{ExchangeBackRequest, ExchangeRequest};
@@ -24,9 +25,10 @@ use pasje::domain::price_list::{Price, PriceList};
 use pasje::domain::refund::all_that_is_left;
 use pasje::domain::request::{Problem, sale_hash};
 use pasje::domain::review::{ReviewWhy, Settlement, of_judged};
-use pasje::domain::sale::{Payer, SaleItem, SaleMode, SaleRequest, State, Terminal, tombstone};
+use pasje::domain::sale::{Payer, SaleItem, SaleMode, SaleRequest, State, Terminal};
 use pasje::domain::saving::{CloseRequest, Fate};
 use pasje::domain::settle::SettleRequest;
+use pasje::domain::sold_line::tombstone;
 use pasje::domain::tap::Tap;
 use pasje::domain::top_up::{Till, TopUpRequest, TopUpReversalRequest};
 use pasje::domain::wallet::{Buyer, Wallet};
@@ -81,6 +83,7 @@ impl History {
         history.refunds().await;
         history.voids().await;
         history.holds().await;
+        history.card_holds().await;
         history.closing().await;
         history.payouts().await;
         history.closed_wallet().await;
@@ -176,9 +179,9 @@ impl History {
         let (own, others): (Vec<_>, Vec<_>) =
             booked.operation.hold_entries.iter().cloned().partition(|entry| entry.hold == id);
         if !own.is_empty() {
-            let is_payout = booked.operation.kind == OperationKind::PayoutRequest;
-            let purpose = if is_payout { holds::Purpose::Payout } else { holds::Purpose::Sale };
-            holds::insert(&self.conn, id, &own, purpose, None).await.unwrap();
+            let purpose = holds::Purpose::of(&booked.operation);
+            let ends = (purpose == holds::Purpose::Card).then(|| batch.booked_at + Duration::minutes(30));
+            holds::insert(&self.conn, id, &own, purpose, ends).await.unwrap();
         }
         holds::change(&self.conn, &others).await.unwrap();
         booked
@@ -310,6 +313,7 @@ impl History {
             wallet: known.then_some(wallet),
             price_list: Some(Self::price_list()),
             mac_is_right: true,
+            refused_from: None,
         };
         self.decide(&item).await
     }
@@ -513,6 +517,77 @@ impl History {
         assert_eq!(self.release("release", 1, "hold_released", Utc::now()).await, Outcome::Booked);
         assert_eq!(self.release("release_declined", 1, "hold_released", Utc::now()).await, Outcome::HoldNotOpen);
         self.hold("hold4", 4, vec![(PurseName::Budget, 50)]).await;
+    }
+
+    /// Set aside by the card of wallet 4, at an unattended terminal.
+    async fn card_hold(&mut self, name: &'static str, lines: &[(u128, u32)]) {
+        let card = Uuid::from_u128(0xca4d_0004);
+        let counter = self.counters.entry(card).or_insert(0);
+        *counter += 1;
+        let payer = crate::support::tap(card, *counter, [0; 16]);
+        let line = |(service, quantity): &(u128, u32)| BasketLine {
+            service: Uuid::from_u128(*service),
+            quantity: *quantity,
+            hold: None,
+        };
+        let basket = Basket::new(lines.iter().map(line).collect()).unwrap();
+        let terminal = self.terminal;
+        let date = Utc::now();
+        let mut state = State { cards: cards::load(&self.conn, &[card]).await.unwrap(), ..State::default() };
+        let booked = self
+            .book(name, 4, OperationKind::Hold, |operation, row, id| {
+                let sale =
+                    SaleRequest { id, terminal, payer, mode: SaleMode::Whole, staff: None, price_list: 1, basket };
+                let request = CardHoldRequest { sale: sale.clone(), minutes: 30 };
+                state.wallets.insert(row.id, (row.clone(), date.date_naive()));
+                let item = SaleItem {
+                    request_hash: request.hash(),
+                    request: sale,
+                    wallet: Some(row.id),
+                    price_list: Some(Self::price_list()),
+                    mac_is_right: true,
+                    refused_from: None,
+                };
+                operation.authority = Authority::Card;
+                request.decide(operation, &mut state, &item, date)
+            })
+            .await;
+        assert_eq!(booked.operation.outcome, Outcome::Booked);
+        cards::update(&self.conn, &state.cards.values().collect::<Vec<_>>()).await.unwrap();
+    }
+
+    async fn held(&mut self, hold: OperationId) -> CardHold {
+        let made = ledger::load(&self.conn, &[hold]).await.unwrap().remove(&hold).unwrap();
+        let kept = holds::load_for(&self.conn, holds::Purpose::Card, &[hold]).await.unwrap().remove(&hold);
+        CardHold::new(made, kept, &ledger::referring_to(&self.conn, wallet_id(1, 4), hold).await.unwrap())
+    }
+
+    async fn card_capture(&mut self, name: &'static str, hold: &'static str, lines: &[(u16, u32)]) {
+        let (hold, terminal, lines) = (self.ids[hold], self.terminal, lines.to_vec());
+        let held = self.held(hold).await;
+        let booked = self
+            .book(name, 4, OperationKind::Capture, |operation, row, id| {
+                (operation.reference, operation.authority) = (Some(hold), Authority::Card);
+                (operation.terminal, operation.location) = (Some(terminal.id), Some(terminal.location));
+                CardCaptureRequest { id, hold, terminal, lines }.decide(operation, row, &held, None, Utc::now())
+            })
+            .await;
+        assert_eq!(booked.operation.outcome, Outcome::Approved);
+    }
+
+    async fn card_holds(&mut self) {
+        self.card_hold("card_hold", &[(5, 3), (4, 2)]).await;
+        self.card_capture("card_capture", "card_hold", &[(0, 1), (1, 1)]).await;
+        let (hold, terminal) = (self.ids["card_hold"], Some(self.terminal));
+        let held = self.held(hold).await;
+        let booked = self
+            .book("card_release", 4, OperationKind::Release, |operation, _, id| {
+                (operation.reference, operation.authority) = (Some(hold), Authority::Card);
+                Ok(CardReleaseRequest { id, hold, terminal }.decide(operation, &held, Utc::now()))
+            })
+            .await;
+        assert_eq!(booked.operation.outcome, Outcome::Booked);
+        self.card_hold("card_hold_open", &[(5, 2)]).await;
     }
 
     async fn closing(&mut self) {

@@ -121,6 +121,7 @@ planted_tests! {
     a_wrong_refund_or_void_is_named: planted::REFUNDS,
     a_wrong_grant_exchange_or_top_up_is_named: planted::FUNDING,
     a_wrong_counter_of_a_card_is_named: planted::CARDS,
+    a_wrong_hold_of_a_card_is_named: planted::CARD_HOLDS,
     a_wrong_payout_is_named: planted::PAYOUTS,
     a_wrong_journal_or_review_is_named: planted_forwards::FORWARDS,
     a_wrong_settlement_is_named: planted_forwards::SETTLEMENTS,

@@ -1,4 +1,4 @@
--- What is left of a hold is what its entries leave.
+-- What is left of a hold is what its entries leave. (A card's hold has a row also where nothing was set aside.)
 SELECT id::text,
        CASE WHEN kept.remaining IS NULL
             THEN format('hold %s has entries on account %s that leave %s, and no row', id, account, booked.remaining)
@@ -8,5 +8,6 @@ SELECT id::text,
                         booked.remaining)
        END
 FROM (SELECT hold AS id, account, sum(amount) AS remaining FROM ledger.hold_entry GROUP BY hold, account) AS booked
-FULL JOIN (SELECT id, account, remaining FROM hold) AS kept USING (id, account)
-WHERE kept.remaining IS DISTINCT FROM booked.remaining OR kept.remaining < 0
+FULL JOIN (SELECT id, account, remaining, purpose FROM hold) AS kept USING (id, account)
+WHERE kept.remaining IS DISTINCT FROM booked.remaining AND NOT (kept.purpose = 3 AND kept.remaining = 0 AND booked.remaining IS NULL)
+   OR kept.remaining < 0

@@ -3,12 +3,13 @@
 use actix_web::web::{Data, Path};
 use actix_web::{HttpResponse, get, post};
 use card_protocol::HolderVerification;
+use card_protocol::script::Script;
 use serde::{Deserialize, Deserializer};
 use uuid::Uuid;
 
 use crate::domain::account::{OrganisationId, WalletId};
 use crate::domain::basket::{Basket, BasketLine};
-use crate::domain::hex::from_hex;
+use crate::domain::hex::{from_hex, to_hex};
 use crate::domain::money::Amount;
 use crate::domain::operation::{Answer, Booked, OperationId};
 use crate::domain::refund::{Client, RefundRequest, VoidRequest};
@@ -167,7 +168,11 @@ fn wallet(organisation: OrganisationId, number: u32) -> Result<WalletId, Problem
 }
 
 impl SaleBody {
-    fn into_request(self, id: OperationId, terminal: Terminal) -> Result<SaleRequest, Problem> {
+    /// As the domain knows it.
+    ///
+    /// # Errors
+    /// `request-malformed`.
+    pub fn into_request(self, id: OperationId, terminal: Terminal) -> Result<SaleRequest, Problem> {
         let mode = match self.mode {
             ModeBody::Online => SaleMode::Online,
             ModeBody::Whole => SaleMode::Whole,
@@ -195,7 +200,11 @@ pub(super) fn basket(lines: Vec<LineBody>) -> Result<Basket, Problem> {
 }
 
 impl TapBody {
-    fn into_tap(self) -> Result<Tap, Problem> {
+    /// As the domain knows it.
+    ///
+    /// # Errors
+    /// `request-malformed`.
+    pub(super) fn into_tap(self) -> Result<Tap, Problem> {
         let amount = Amount::cents(self.amount_cents)
             .map_err(|error| Problem::with(&REQUEST_MALFORMED, format!("payer.card.amount_cents: {error}")))?;
         Ok(Tap {
@@ -219,7 +228,7 @@ impl TapBody {
 }
 
 impl LineBody {
-    fn into_line(self) -> Result<BasketLine, Problem> {
+    pub(super) fn into_line(self) -> Result<BasketLine, Problem> {
         let hold = self.hold.map(OperationId::new).transpose()?;
         Ok(BasketLine { service: self.service, quantity: self.quantity, hold })
     }
@@ -230,16 +239,27 @@ fn sale_id(path: &str) -> Result<OperationId, Problem> {
     OperationId::new(id).map_err(|error| Problem::with(&PATH_MALFORMED, error.to_string()))
 }
 
-fn answered(service: &Service, booked: &Booked) -> HttpResponse {
+/// What the card shall change goes beside the answer, whose bytes stay the same for ever.
+const SCRIPT_HEADER: &str = "Pasje-Card-Script";
+
+/// The stored answer.
+pub(super) fn answered(service: &Service, booked: &Booked, script: Option<Script>) -> HttpResponse {
     let bytes = card_proof::answer_bytes(service.keys.as_ref(), booked);
-    HttpResponse::Ok().content_type("application/json").body(bytes)
+    let mut response = HttpResponse::Ok();
+    if let Some(script) = script {
+        response.insert_header((SCRIPT_HEADER, to_hex(&script.encode())));
+    }
+    response.content_type("application/json").body(bytes)
 }
 
 /// Books a sale, or answers what it was answered before.
 #[utoipa::path(
     post, path = "/api/v1/sales", tag = "sales", request_body = SaleBody,
     responses(
-        (status = 200, description = "The outcome, a decline too; the same bytes whenever it is asked for", body = Answer),
+        (status = 200, description = "The outcome, a decline too; the same bytes whenever it is asked for", body = Answer, headers(
+            ("Pasje-Card-Script" = String, description = "74 hexadecimal digits for the card's COMPLETE, after `card_answer`: where the \
+              card shall change something, until a tap shows that it did")
+        )),
         (status = 401, description = "Not signed, or not rightly", body = ProblemBody),
         (status = 409, description = "Another request was sent under this id", body = ProblemBody),
         (status = 422, description = "Cannot be understood", body = ProblemBody),
@@ -251,23 +271,29 @@ fn answered(service: &Service, booked: &Booked) -> HttpResponse {
 pub async fn sell(service: Data<Service>, sent: Sent<SaleBody>) -> Result<HttpResponse, Problem> {
     let (id, terminal) = (sent.id(sent.body.id)?, sent.terminal);
     let request = sent.body.into_request(id, terminal)?;
+    let heard = service.scripts.heard_in(request.payer, || request.transaction());
     let booked = service.authoriser.sell(request).await?;
     Service::count_sale(&booked);
-    Ok(answered(&service, &booked))
+    let script = service.scripts.after(&booked, heard).await;
+    Ok(answered(&service, &booked, script))
 }
 
 /// What became of a sale: only for terminals of the location where it was made.
 #[utoipa::path(
     get, path = "/api/v1/sales/{id}", tag = "sales", params(("id" = Uuid, Path, description = "The sale's id")),
     responses(
-        (status = 200, description = "The same bytes as the sale was answered with", body = Answer),
+        (status = 200, description = "The same bytes as the sale was answered with", body = Answer, headers(
+            ("Pasje-Card-Script" = String, description = "As in the answer to the sale; what waits for the card now")
+        )),
         (status = 404, description = "There is none at this location", body = ProblemBody),
     )
 )]
 #[get("/sales/{id}")]
 pub async fn ask(service: Data<Service>, asked: Asked, path: Path<String>) -> Result<HttpResponse, Problem> {
     let booked = sales::find(&service.database, sale_id(&path)?, &asked.terminal).await?;
-    booked.map(|booked| answered(&service, &booked)).ok_or_else(|| Problem::new(&SALE_UNKNOWN))
+    let booked = booked.ok_or_else(|| Problem::new(&SALE_UNKNOWN))?;
+    let script = service.scripts.after(&booked, None).await;
+    Ok(answered(&service, &booked, script))
 }
 
 /// Gives parts of a sale back to who paid them.
@@ -289,7 +315,7 @@ pub async fn refund(
     let lines = sent.body.lines.iter().map(|line| (line.line, line.quantity)).collect();
     let request = RefundRequest { id, sale, terminal, staff: sent.body.staff, lines };
     let booked = sales::refund(&service.database, &request).await?;
-    Ok(answered(&service, &booked))
+    Ok(answered(&service, &booked, None))
 }
 
 /// Undoes a whole sale; one that has not come yet will never be booked.
@@ -310,5 +336,5 @@ pub async fn void(service: Data<Service>, sent: Sent<VoidBody>, path: Path<Strin
     };
     let request = VoidRequest { id, sale, terminal, staff: sent.body.staff, client };
     let booked = sales::void(&service.database, &request).await?;
-    Ok(answered(&service, &booked))
+    Ok(answered(&service, &booked, None))
 }

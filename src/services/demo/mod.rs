@@ -214,6 +214,7 @@ fn issue(wallet: WalletId, client: &DemoClient, today: NaiveDate) -> Issue {
         expires_on: last.unwrap_or(today),
         tap_limit_cents: client.tap_limit_cents,
         day_limit_cents: client.tap_limit_cents.map(|cents| cents * 4),
+        pin_free_cents: None,
     }
 }
 

@@ -1,12 +1,13 @@
-//! What a sale writes into the ledger: its legs, its lines, and the tombstone of the attempt that it replaces.
+//! What a sale writes into the ledger: its lines, the transfers of their legs, and the tombstone of the attempt that it
+//! replaces.
 
-use super::super::account::{Account, Kind, WalletId};
-use super::super::basket::BasketLine;
-use super::super::flow::Flow;
-use super::super::funding::{FundingLeg, FundingLine, LeftOut, LineKind, Source};
-use super::super::money::{Amount, Unit};
-use super::super::operation::{Line, Operation, OperationId, OperationKind, Outcome, Transfer};
-use super::super::request::{Malformed, Problem};
+use super::account::{Account, Kind, WalletId};
+use super::basket::BasketLine;
+use super::flow::Flow;
+use super::funding::{FundingLeg, FundingLine, LeftOut, LineKind, Source};
+use super::money::{Amount, Unit};
+use super::operation::{Line, Operation, OperationId, OperationKind, Outcome, Transfer};
+use super::request::{Malformed, Problem};
 
 /// Takes the id of a sale that has not come, so that a late copy books nothing.
 pub fn tombstone(id: OperationId, cause: &Operation, outcome: Outcome) -> Operation {
