@@ -24,6 +24,7 @@ mod fleet;
 mod reader;
 mod sold;
 mod tap;
+mod till;
 mod vend;
 
 /// Something went wrong: what, in a sentence.
@@ -43,6 +44,8 @@ struct Arguments {
 enum Command {
     /// Sells something: a card is tapped, or staff name the client.
     Tap(tap::TapArguments),
+    /// A till for staff, that goes on without a connection.
+    Till(till::TillArguments),
     /// Sells at an unattended machine: sets aside, delivers, and sells what came out.
     Vend(vend::VendArguments),
     /// Gives back lines of a sale, or parts of them.
@@ -242,6 +245,7 @@ pub fn main() -> ExitCode {
     let result = runtime.block_on(async {
         match arguments.command {
             Command::Tap(arguments) => tap::run(arguments).await,
+            Command::Till(arguments) => till::run(arguments).await,
             Command::Vend(arguments) => vend::run(arguments).await,
             Command::Refund(arguments) => afterwards::refund(arguments).await,
             Command::Void(arguments) => afterwards::void(arguments).await,

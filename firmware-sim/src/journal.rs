@@ -119,7 +119,8 @@ impl Extent {
 /// The journal of one terminal.
 #[derive(Debug)]
 pub struct Journal {
-    database: Database,
+    /// None once it was let go.
+    database: Option<Database>,
     extent: Extent,
     /// The last terminal sequence that was given, and the last that is reserved.
     given: u64,
@@ -170,7 +171,7 @@ impl Journal {
         let damage = verify(&read, &mut extent)?;
         drop(read);
         let given = reserved.saturating_sub(SEQUENCES);
-        Ok(Self { database, extent, given, reserved, damage, is_volatile: false })
+        Ok(Self { database: Some(database), extent, given, reserved, damage, is_volatile: false })
     }
 
     /// What is wrong with the chain, if anything.
@@ -202,8 +203,17 @@ impl Journal {
         write.commit().unwrap();
     }
 
+    fn database(&self) -> Result<&Database, JournalError> {
+        self.database.as_ref().ok_or_else(|| JournalError::Disk("it was let go".to_owned()))
+    }
+
+    /// Lets its disk go, so that it can be opened anew; from then on this one answers nothing but errors.
+    pub fn let_go(&mut self) {
+        self.database = None;
+    }
+
     fn begin(&self) -> Result<WriteTransaction, JournalError> {
-        Ok(self.database.begin_write()?)
+        Ok(self.database()?.begin_write()?)
     }
 
     /// Appends a sale. It is on the disk when this returns, whatever happens afterwards.
@@ -237,7 +247,7 @@ impl Journal {
     /// # Errors
     /// [`JournalError`].
     pub fn after(&self, sequence: u64, count: usize) -> Result<Vec<Record>, JournalError> {
-        let read = self.database.begin_read()?;
+        let read = self.database()?.begin_read()?;
         let records = read.open_table(RECORDS)?;
         let mut found = Vec::new();
         for entry in records.range(sequence.saturating_add(1)..)?.take(count) {
@@ -354,7 +364,7 @@ impl Journal {
     /// # Errors
     /// [`JournalError`].
     pub fn notes(&self) -> Result<Vec<(Uuid, Vec<u8>)>, JournalError> {
-        let read = self.database.begin_read()?;
+        let read = self.database()?.begin_read()?;
         let notes = read.open_table(NOTES)?;
         let mut found = Vec::new();
         for entry in notes.iter()? {

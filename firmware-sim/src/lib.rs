@@ -46,6 +46,7 @@ pub mod signature;
 pub mod terminal;
 pub mod till;
 pub mod till_screen;
+pub mod till_words;
 pub mod tls;
 pub mod torn_tap;
 pub mod vending;

@@ -54,11 +54,11 @@ pub(super) struct HeartbeatArguments {
 }
 
 /// Shows an enrolment on standard output: a countdown only where it can be written over.
-struct OnScreen<'a> {
-    service: &'a str,
-    language: Language,
-    is_terminal: bool,
-    troubled: Option<Instant>,
+pub(super) struct OnScreen<'a> {
+    pub(super) service: &'a str,
+    pub(super) language: Language,
+    pub(super) is_terminal: bool,
+    pub(super) troubled: Option<Instant>,
 }
 
 impl Watcher for OnScreen<'_> {

@@ -176,6 +176,7 @@ impl Memory for FileMemory {
 #[derive(Debug)]
 #[allow(missing_docs)]
 pub struct CardOnFile {
+    pub id: Uuid,
     pub label: String,
     pub card: Card<FileMemory>,
 }
@@ -189,10 +190,10 @@ impl CardOnFile {
         let file = LockedFile::open(path)?;
         let document: CardFile = file.read()?;
         let (identity, state) = (document.identity(), document.current_state());
-        let label = document.label.clone();
+        let (id, label) = (document.card, document.label.clone());
         let card = Card::new(identity, state, FileMemory { file, document });
         let card = card.ok_or_else(|| FileError::content(path, "`keys` lacks the generation in use"))?;
-        Ok(Self { label, card })
+        Ok(Self { id, label, card })
     }
 }
 

@@ -1,26 +1,23 @@
 //! One sale: with the service while it answers, then without it by a new tap, durably, before anything is called approved.
 
-use std::borrow::Cow;
-
 use card_protocol::frame::{Authorise, Authorised};
 use card_protocol::pin::PinBlock;
 use card_protocol::script::Script;
 use card_protocol::transaction::EURO;
-use card_protocol::{
-    CardAnswer, Decision, HolderVerification, LineRecord, Transaction, TransactionKind, basket_digest,
-};
+use card_protocol::{CardAnswer, Decision, TransactionKind};
 use hyper::body::Bytes;
 use uuid::Uuid;
 
 use super::card_tap::{Tapped, Tapping, Torn, complete, tap};
 use super::offline::{LINES_MAX, Rules};
 use super::requests::{Forward, ScriptWanted};
+use super::signed::{card_tap, digest, script_answer, transaction};
 use super::{Buyer, CardTold, Ended, Link, Next, Purpose, Refusal, TapFor, Till, TillError, Wanted};
 use crate::answer::Asked;
 use crate::card::CardReader;
 use crate::client::{NoAnswer, Reply};
-use crate::hex::{self, Hex};
-use crate::request::{self, CardTap, HolderCheck, Payer, Sale as SaleRequest};
+use crate::hex;
+use crate::request::{self, CardTap, Payer, Sale as SaleRequest};
 use crate::settling::{Answered, problem, read, sale_path};
 
 const SALES: &str = "/api/v1/sales";
@@ -229,7 +226,7 @@ impl Till {
             sale.stage = Sale::refused(Refusal::Journal(error.to_string()));
             return;
         }
-        let Some(basket_digest) = digest(sale) else {
+        let Some(basket_digest) = digest(sale.price_list, &sale.wanted.lines) else {
             sale.stage = Sale::refused(Refusal::Basket);
             return;
         };
@@ -595,75 +592,4 @@ fn client(sale: &Sale, attempt: &Attempt) -> request::Client {
         (None, Buyer::Wallet(wallet)) => request::Client::Wallet(wallet),
         (None, Buyer::Card) => request::Client::Card(Uuid::nil()),
     }
-}
-
-fn digest(sale: &Sale) -> Option<[u8; 16]> {
-    let lines: Vec<LineRecord> = sale
-        .wanted
-        .lines
-        .iter()
-        .map(|line| LineRecord {
-            service: *line.service.as_bytes(),
-            quantity: line.quantity,
-            hold: line.hold.map_or([0; 16], |hold| *hold.as_bytes()),
-        })
-        .collect();
-    basket_digest(sale.price_list, &lines)
-}
-
-fn card_tap(card: [u8; 16], asked: &Authorise, signed: &Authorised) -> CardTap {
-    CardTap {
-        id: Uuid::from_bytes(card),
-        generation: signed.generation,
-        counter: signed.counter,
-        terminal_sequence: asked.terminal_sequence,
-        terminal_nonce: Hex(asked.terminal_nonce),
-        holder_verification: match signed.holder_verification {
-            HolderVerification::None => HolderCheck::None,
-            HolderVerification::Pin => HolderCheck::Pin,
-        },
-        amount_cents: asked.amount_cents,
-        time_ms: asked.time_ms,
-        offline_total_cents: signed.offline_total_cents,
-        offline_count: signed.offline_count,
-        script_number: signed.script_number,
-        mac: Hex(signed.mac),
-    }
-}
-
-const fn transaction(card: [u8; 16], asked: &Authorise, signed: &Authorised) -> Transaction {
-    Transaction {
-        card,
-        generation: signed.generation,
-        counter: signed.counter,
-        terminal: asked.terminal,
-        location: asked.location,
-        terminal_sequence: asked.terminal_sequence,
-        terminal_nonce: asked.terminal_nonce,
-        kind: asked.kind,
-        decision: signed.decision,
-        holder_verification: signed.holder_verification,
-        currency: asked.currency,
-        amount_cents: asked.amount_cents,
-        time_ms: asked.time_ms,
-        basket_digest: asked.basket_digest,
-        offline_total_cents: signed.offline_total_cents,
-        offline_count: signed.offline_count,
-        script_number: signed.script_number,
-    }
-}
-
-fn script_answer(reply: &Reply) -> Option<(CardAnswer, Option<Script>)> {
-    #[derive(serde::Deserialize)]
-    struct Given<'a> {
-        card_answer: Option<Cow<'a, str>>,
-        script: Option<Cow<'a, str>>,
-    }
-    if reply.status != 200 {
-        return None;
-    }
-    let given: Given<'_> = serde_json::from_slice(&reply.body).ok()?;
-    let answer = CardAnswer::decode(&hex::decode::<{ CardAnswer::LENGTH }>(&given.card_answer?)?).ok()?;
-    let script = given.script.and_then(|digits| Script::decode(&hex::decode::<{ Script::LENGTH }>(&digits)?).ok());
-    Some((answer, script))
 }

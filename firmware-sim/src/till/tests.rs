@@ -16,6 +16,7 @@ use crate::files::CardFile;
 use crate::files::tests::card_json;
 use crate::hex;
 use crate::journal::{Broken, MemoryDisk};
+use crate::random::Seeded;
 
 mod crash;
 mod forwarding;

@@ -1,0 +1,265 @@
+//! What a till says to staff about itself: short, plain words, and what can be done now. Never a reproach to the client.
+
+use crate::dutch_time::{since, time_of_day};
+use crate::phrases::{self, Language};
+use crate::request::Client;
+use crate::till::{CardTold, Link, Recovered, Refusal, State, Stuck};
+
+/// Why nothing was sold, and what staff can do.
+pub fn refusal(refusal: &Refusal, language: Language) -> String {
+    let (dutch, english) = match refusal {
+        Refusal::NothingKnown => (
+            "De kassa kent de prijzen en pasjes nog niet. Zodra er verbinding is, haalt hij ze op.",
+            "The till does not know prices and cards yet. It reads them as soon as there is a connection.",
+        ),
+        Refusal::NoPrice(what) => return format!("{}: {what}", language.pick("Geen prijs", "No price")),
+        Refusal::Basket => ("Er staat niets op de bon, of te veel.", "There is nothing on the bill, or too much."),
+        Refusal::Journal(what) => {
+            let words = language.pick(
+                "De kassa kan niet opslaan. Zonder verbinding verkoopt hij niets; bel beheer",
+                "The till cannot store. Without a connection it sells nothing; call the office",
+            );
+            return format!("{words} ({what}).");
+        }
+        Refusal::NeedsCard => (
+            "Hiervoor is het pasje nodig. Op naam kan zonder verbinding alleen zorg en wat bij het pakket hoort.",
+            "This needs the card. By name, without a connection, only care and what is in the package.",
+        ),
+        Refusal::TooLongAway => (
+            "De kassa is te lang zonder verbinding. Zorg en maaltijden kunt u op naam noteren.",
+            "The till has been without a connection too long. Care and meals can be registered by name.",
+        ),
+        Refusal::TerminalLimit => (
+            "De kassa heeft zonder verbinding genoeg verkocht. Zorg en maaltijden kunt u op naam noteren.",
+            "The till has sold enough without a connection. Care and meals can be registered by name.",
+        ),
+        Refusal::CardUnknown => (
+            "Dit pasje staat niet op de lijst van deze kassa. Met verbinding kan het wel; op naam ook.",
+            "This card is not on this till's list. With a connection it may work; by name too.",
+        ),
+        Refusal::CardBlocked => (
+            "Dit pasje is geblokkeerd. Zorg en maaltijden kunt u op naam noteren.",
+            "This card is blocked. Care and meals can be registered by name.",
+        ),
+        Refusal::CardExpired => (
+            "Dit pasje is verlopen. Zorg en maaltijden kunt u op naam noteren.",
+            "This card has expired. Care and meals can be registered by name.",
+        ),
+        Refusal::TapLimit | Refusal::CardLimit | Refusal::CardDeclined => (
+            "Zonder verbinding kan dit nu niet met dit pasje. Zorg en maaltijden kunt u op naam noteren.",
+            "Without a connection this is not possible with this card now. Care and meals can be registered by name.",
+        ),
+        Refusal::PinBlocked => (
+            "De pincode is te vaak verkeerd ingevoerd. De balie kan hem weer vrijgeven; zorg en maaltijden kunnen op naam.",
+            "The PIN was wrong too often. The front desk can free it; care and meals can be registered by name.",
+        ),
+        Refusal::CardNotGenuine => (
+            "De kassa kan dit pasje niet controleren. Er is niets verkocht; vraag het na bij de balie.",
+            "The till cannot verify this card. Nothing was sold; ask the front desk.",
+        ),
+        Refusal::CardUnreadable(what) => {
+            let words = language.pick("Het pasje is niet goed te lezen", "The card cannot be read well");
+            return format!("{words} ({what}).");
+        }
+    };
+    language.pick(dutch, english).to_owned()
+}
+
+/// How the till is: one line while all is well, more where somebody must do something.
+pub fn state(state: &State, now_ms: u64, language: Language) -> String {
+    let at = |time_ms: Option<u64>| {
+        time_ms.map_or_else(|| language.pick("nooit", "never").to_owned(), |time_ms| since(time_ms, now_ms))
+    };
+    let mut parts = vec![match state.link {
+        Link::Here => language.pick("Verbonden", "Connected").to_owned(),
+        Link::Unknown => language.pick("Nog geen verbinding gehad", "No connection yet").to_owned(),
+        Link::Away { since_ms } => {
+            format!(
+                "{} {}",
+                language.pick("Werkt zonder verbinding sinds", "Without a connection since"),
+                since(since_ms, now_ms)
+            )
+        }
+    }];
+    if state.waiting > 0 {
+        let words = match (language, state.waiting) {
+            (Language::Dutch, 1) => "verkoop wacht",
+            (Language::Dutch, _) => "verkopen wachten",
+            (Language::English, 1) => "sale waits",
+            (Language::English, _) => "sales wait",
+        };
+        let amount = phrases::amount("EUR", state.waiting_cents, language);
+        parts.push(format!("{} {words} ({} {amount})", state.waiting, language.pick("hoogstens", "at most")));
+    }
+    parts.push(format!("{} {}", language.pick("passenlijst van", "cards of"), at(state.cards_ms)));
+    parts.push(format!("{} {}", language.pick("prijzen van", "prices of"), at(state.prices_ms)));
+    parts.push(format!("{} {}", language.pick("blokkadelijst van", "blocked cards of"), at(state.hotlist_ms)));
+    let mut text = parts.join("; ");
+    match &state.stuck {
+        Some(Stuck::Conflict(what)) => text.push_str(&format!(
+            "\n! {} ({what})",
+            language.pick(
+                "De wachtende verkopen kloppen niet met de centrale. Bel beheer; verkopen met verbinding kan gewoon.",
+                "The waiting sales contradict the service. Call the office; selling with a connection goes on.",
+            )
+        )),
+        Some(Stuck::Refused(what)) => text.push_str(&format!(
+            "\n! {} ({what})",
+            language.pick(
+                "De centrale neemt de wachtende verkopen niet aan. De kassa bewaart ze en probeert het weer.",
+                "The service does not take the waiting sales. The till keeps them and tries again.",
+            )
+        )),
+        None => {}
+    }
+    if let Some(fault) = &state.journal_fault {
+        text.push_str(&format!("\n! {}", refusal(&Refusal::Journal(fault.clone()), language)));
+    }
+    if state.undoing > 0 {
+        let words = language.pick("wordt nagevraagd of ongedaan gemaakt", "being asked for or undone");
+        text.push_str(&format!("\n  {} {words}", state.undoing));
+    }
+    text
+}
+
+/// What the card heard, where that asks for something.
+pub fn card_told(told: CardTold, language: Language) -> Option<String> {
+    match told {
+        CardTold::Nothing | CardTold::Told => None,
+        CardTold::ToldWithScript(_) => Some(
+            language
+                .pick(
+                    "Het pasje is bijgewerkt. Lukte het niet? Probeer het nog eens.",
+                    "The card was updated. If it failed, try once more.",
+                )
+                .to_owned(),
+        ),
+        CardTold::Gone => Some(
+            language
+                .pick("Het pasje was al weg. Dat geeft niet.", "The card was gone already. That is no problem.")
+                .to_owned(),
+        ),
+        CardTold::Refused => Some(
+            language
+                .pick(
+                    "Het pasje neemt het antwoord niet aan; meld dit aan de balie.",
+                    "The card does not take the answer; tell the front desk.",
+                )
+                .to_owned(),
+        ),
+    }
+}
+
+/// What became of a sale that nobody waited for any more.
+pub fn recovered(recovered: &Recovered, language: Language) -> String {
+    let who = |client: &Client| match client {
+        Client::Card(card) => format!("{} {card}", language.pick("pasje", "card")),
+        Client::Wallet(wallet) => format!("nr. {wallet}"),
+    };
+    match recovered {
+        Recovered::Approved { sale, client } => format!(
+            "{} ({}). {} void {sale}",
+            language.pick(
+                "De verkoop van net voor de herstart is BETAALD",
+                "The sale from just before the restart was PAID"
+            ),
+            who(client),
+            language.pick("Niet meegegeven? Typ:", "Not handed over? Type:"),
+        ),
+        Recovered::Journalled { sale, client, amount_cents, sold_at_ms } => format!(
+            "{} {} ({}{}). {} void {sale}",
+            language.pick(
+                "De laatste verkoop zonder verbinding is opgeslagen,",
+                "The last sale without a connection was stored at"
+            ),
+            time_of_day(*sold_at_ms),
+            who(client),
+            amount_cents.map_or_else(String::new, |cents| format!(", {}", phrases::amount("EUR", cents, language))),
+            language.pick("Niet meegegeven? Typ:", "Not handed over? Type:"),
+        ),
+        Recovered::Undone { sale } => {
+            format!("{} ({sale})", language.pick("Ongedaan gemaakt: er is niets betaald", "Undone: nothing was paid"))
+        }
+        Recovered::NotUndone { sale, reason } => format!(
+            "{} ({sale}): {}",
+            language
+                .pick("Kon niet ongedaan gemaakt worden; vraag de balie", "Could not be undone; ask the front desk"),
+            phrases::reason(reason.as_deref().unwrap_or("?"), language),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON_MS: u64 = 1_795_608_000_000;
+
+    fn away() -> State {
+        State {
+            link: Link::Away { since_ms: NOON_MS + 180_000 },
+            waiting: 3,
+            waiting_cents: 750,
+            contact_ms: Some(NOON_MS),
+            prices_ms: Some(NOON_MS),
+            cards_ms: Some(NOON_MS - 120_000),
+            hotlist_ms: None,
+            stuck: None,
+            journal_fault: None,
+            is_revoked: false,
+            problem: None,
+            undoing: 0,
+        }
+    }
+
+    #[test]
+    fn the_state_says_since_when_how_much_waits_and_how_old_the_lists_are() {
+        let text = state(&away(), NOON_MS + 600_000, Language::Dutch);
+        for part in ["zonder verbinding sinds 13:03", "3 verkopen wachten", "€ 7,50", "passenlijst van 12:58", "nooit"]
+        {
+            assert!(text.contains(part), "{text}");
+        }
+        let one = State { waiting: 1, ..away() };
+        assert!(state(&one, NOON_MS, Language::Dutch).contains("1 verkoop wacht"));
+        let yesterday = state(&away(), NOON_MS + 86_400_000, Language::English);
+        assert!(yesterday.contains("since 2026-11-25 13:03"), "{yesterday}");
+    }
+
+    #[test]
+    fn what_needs_somebody_is_said_on_a_line_of_its_own() {
+        let stuck = State { stuck: Some(Stuck::Conflict("record 3".to_owned())), ..away() };
+        assert!(state(&stuck, NOON_MS, Language::Dutch).contains("\n! De wachtende verkopen kloppen niet"));
+        let fault = State { journal_fault: Some("full".to_owned()), ..away() };
+        assert!(state(&fault, NOON_MS, Language::Dutch).contains("bel beheer (full)"));
+    }
+
+    #[test]
+    fn no_refusal_says_why_in_a_way_that_shames() {
+        let all = [
+            Refusal::NothingKnown,
+            Refusal::Basket,
+            Refusal::NeedsCard,
+            Refusal::TooLongAway,
+            Refusal::TerminalLimit,
+            Refusal::CardUnknown,
+            Refusal::CardBlocked,
+            Refusal::CardExpired,
+            Refusal::TapLimit,
+            Refusal::CardLimit,
+            Refusal::CardDeclined,
+            Refusal::PinBlocked,
+            Refusal::CardNotGenuine,
+        ];
+        for one in all {
+            for language in [Language::Dutch, Language::English] {
+                let text = refusal(&one, language);
+                assert!(
+                    !text.to_lowercase().contains("saldo") && !text.contains("balance") && text.ends_with('.'),
+                    "{text}"
+                );
+            }
+        }
+        // what a card's limits are is nobody's business at the counter
+        assert_eq!(refusal(&Refusal::CardLimit, Language::Dutch), refusal(&Refusal::CardDeclined, Language::Dutch));
+    }
+}
