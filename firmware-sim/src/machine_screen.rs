@@ -71,7 +71,7 @@ mod tests {
             let screen = screen(language);
             let endings = [
                 Ending::default(),
-                Ending { delivered: 1, paid_cents: 99_999_99, came_too_late: false },
+                Ending { delivered: 1, paid_cents: 9_999_999, came_too_late: false },
                 Ending { delivered: 1, paid_cents: 0, came_too_late: true },
             ];
             let mut shown: Vec<String> = endings.iter().map(|ending| screen.ended(ending)).collect();

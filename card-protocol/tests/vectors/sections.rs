@@ -248,7 +248,7 @@ fn offline(vector: &mut Vector) -> Checked {
         && (!has_pin || tap.holder_verification == HolderVerification::Pin)
         && tap.amount_cents <= u64::from(record.tap_limit_cents)
         && total_after <= u128::from(record.total_limit_cents)
-        && u16::from(count) + 1 <= u16::from(record.count_limit);
+        && count < record.count_limit;
     holds("the terminal cannot ask the service", !authorise.is_online)?;
     let decision = if is_approved { Decision::ApprovedOffline } else { Decision::Declined };
     same("decision", &tap.decision, &decision)?;
