@@ -256,14 +256,18 @@ page() {
 
 # --- Steps -----------------------------------------------------------------------------------------------------------
 
-# What the answers say: outcome and reason, then each leg with its purse, then what was left out. One answer a line.
+# What the answers say: outcome and reason, then each leg with its purse, then what was set aside or set free, then what was
+# left out. One answer a line.
 # Of a sale the purse is who pays, of a refund or a void who gets it back.
 ended() {
     jq -r 'def amount: if .unit == "MIN" then .amount else
             "\(.amount / 100 | floor).\(.amount % 100 + 100 | tostring | .[1:])" end;
         if .problem then "problem \(.status) \(.problem)" else
         ([.outcome + (if .reason then " \(.reason)" else "" end)]
-         + [.operation as $what | .legs[]? | "line \(.line) \(if $what == "sale" then .from else .to end) \(amount) \(.unit)"]
+         + [.operation as $what | .legs[]?
+            | "line \(.line) \(if $what == "sale" or $what == "capture" then .from else .to end) \(amount) \(.unit)"]
+         + [.holds[]? | (.amount < 0) as $is_back | .amount |= (if . < 0 then -. else . end)
+            | "set \(if $is_back then "free" else "aside" end) \(.purse) \(amount) \(.unit)"]
          + [.left_out[]? | "line \(.line) left out: \(.reason)"]) | join(", ")
         end' "$answer"
 }
@@ -295,6 +299,16 @@ tap() {
     status=0
     at "$terminal" tap --card "$cards/$card.json" "$@"
     # a decline is none: the answer made no sense, or there is none
+    if [ "$status" -ne 0 ]; then not_as_told "firmware-sim ended with $status"; fi
+}
+
+# An unattended machine sells: `vend linde-wasmachine 01-appelbloesem OPTIONS`. Without a card it only starts again.
+vend() {
+    local terminal="$1"
+    shift
+    status=0
+    if [ $# -gt 0 ]; then set -- --card "$cards/$1.json" "${@:2}"; fi
+    at "$terminal" vend "$@"
     if [ "$status" -ne 0 ]; then not_as_told "firmware-sim ended with $status"; fi
 }
 
@@ -360,6 +374,7 @@ story() {
     declined_for_the_client
     declined_for_the_tap
     given_back
+    unattended
     lost_card
     own_money_never_pays_for_care
     verified
@@ -535,6 +550,29 @@ given_back() {
     at wilg-kassa-1 ask --sale "$sale" 2>"$folder/ask.out"
     say '  ' "$(cat "$folder/ask.out")"
     expect "problem 404 sale-unknown"
+}
+
+unattended() {
+    chapter "Machines without staff"
+    step "The washing machine sets € 3,00 aside on mw. Appelbloesem's budget, runs, and then sells it."
+    vend linde-wasmachine 01-appelbloesem --item Wasbeurt
+    expect "booked, set aside budget 3.00 EUR" "approved, line 0 budget 3.00 EUR, set free budget 3.00 EUR"
+
+    step "The power fails before it runs. When it is back, the machine gives the money back: nothing is paid."
+    vend linde-wasmachine 01-appelbloesem --item Wasbeurt --die-after hold
+    expect "booked, set aside budget 3.00 EUR"
+    vend linde-wasmachine
+    expect "booked, set free budget 3.00 EUR"
+
+    step "The power fails after one of two. When it is back, one is paid, and the other given back."
+    vend linde-wasmachine 01-appelbloesem --item Wasbeurt=2 --die-after deliver
+    expect "booked, set aside budget 6.00 EUR"
+    vend linde-wasmachine
+    expect "approved, line 0 budget 3.00 EUR, set free budget 3.00 EUR" "booked, set free budget 3.00 EUR"
+
+    step "Dhr. Fluitenkruid's wallet is empty: the machine does not run."
+    vend linde-wasmachine 06-fluitenkruid --item Wasbeurt
+    expect "declined insufficient_funds"
 }
 
 lost_card() {

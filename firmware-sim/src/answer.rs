@@ -273,6 +273,34 @@ mod tests {
     }
 
     #[test]
+    fn what_was_set_aside_is_booked_and_what_was_delivered_of_it_approved() {
+        let nonsense = |operation: &'static str, rest: &str, card_cents| {
+            let text = format!(r#"{{"id":"{}","operation":"{operation}",{rest}}}"#, Uuid::nil());
+            let asked = Asked { operation, lines: None, card_cents, ..ASKED };
+            Answer::read(text.as_bytes()).unwrap().nonsense(&asked)
+        };
+        let told = |outcome| format!(r#","approved_cents":300,"card_answer":"{}""#, for_card(outcome, 300, 0));
+        for (operation, outcome, card, is_nonsense) in [
+            ("hold", r#""booked""#, Some(CardOutcome::Approved), false),
+            ("hold", r#""booked""#, Some(CardOutcome::Declined), true),
+            ("hold", r#""booked""#, None, true),
+            ("hold", r#""approved""#, Some(CardOutcome::Approved), true),
+            ("capture", r#""approved""#, None, false),
+            ("capture", r#""booked""#, None, true),
+            ("capture", r#""declined","reason":"hold_expired""#, None, false),
+            ("release", r#""booked""#, None, false),
+            ("release", r#""approved""#, None, true),
+        ] {
+            let rest = format!(r#""outcome":{outcome}{}"#, card.map(told).unwrap_or_default());
+            let signed = (operation == "hold").then_some(500);
+            let found = nonsense(operation, &rest, signed);
+            assert_eq!(found.is_some(), is_nonsense, "{operation} {rest}: {found:?}");
+        }
+        let dear = r#""outcome":"booked","card_answer":""#.to_owned() + &for_card(CardOutcome::Approved, 501, 0) + "\"";
+        assert!(nonsense("hold", &dear, Some(500)).is_some());
+    }
+
+    #[test]
     fn a_problem_is_known_by_the_end_of_its_type() {
         let text = br#"{"type":"/problems/sale-unknown","title":"Unknown","status":404,"detail":"no such sale"}"#;
         let problem = Problem::read(404, text);

@@ -4,7 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use card_protocol::frame::{Authorise, Authorised, Complete, Status, decode_answer, get_last, select};
+use card_protocol::frame::{
+    Authorise, Authorised, Command, Complete, Instruction, Status, decode_answer, get_last, select,
+};
 use card_protocol::keys::{OfflineVerifyKey, ResponseKey, ScriptKey, TransactionKey};
 use card_protocol::personalise::{Personalise, PutKeys};
 use card_protocol::pin::{PIN_TRIES, PinBlock};
@@ -164,7 +166,13 @@ impl Scene {
         let mut answer = CardAnswer::sign(&key, &id, tap.generation, tap.counter, [9; 16], outcome, cents.into());
         answer.mac[0] ^= u8::from(flags & 0x80 != 0);
         let script = (flags & 4 != 0).then(|| self.script(bytes));
+        let before = self.card.state().script_number;
         self.send(Complete { answer, script }.command().as_bytes());
+        let is_applied = self.card.state().script_number > before;
+        if is_applied && script.is_some_and(|script| script.change == Change::ResetOffline) {
+            self.offline = (0, 0);
+        }
+        self.adds_up();
     }
 
     fn script(&mut self, bytes: &mut Bytes<'_>) -> Script {
@@ -203,6 +211,12 @@ impl Scene {
         CARD
     }
 
+    /// What the card says that it approved offline since the last reset is what terminals were told.
+    fn adds_up(&self) {
+        let state = self.card.state();
+        assert_eq!((state.offline_total_cents.into(), state.offline_count.into()), self.offline);
+    }
+
     /// Sends a command and holds the card to its promises.
     fn send(&mut self, command: &[u8]) -> (Vec<u8>, Option<Status>) {
         let before = *self.card.state();
@@ -221,22 +235,26 @@ impl Scene {
                 assert_eq!(after.pin_tries_left + 1, before.pin_tries_left);
             }
         }
-        let (instruction, is_whole) = (command.get(1).copied().unwrap_or(0), command.len() > 4);
-        if instruction == 0x20 && is_whole {
-            self.may_claim_pin = status == Status::OK || self.may_claim_pin && status == Status::WRONG_LENGTH;
-            self.may_claim_pin |=
-                status == Status::WRONG_DATA || status == Status::NOT_NOW || status.0 & 0xff00 == 0x6a00;
+        let instruction = Command::decode(command).ok().and_then(|command| command.known().ok());
+        match instruction {
+            Some(Instruction::Select) => self.may_claim_pin = false,
+            Some(Instruction::Verify) if status == Status::OK => self.may_claim_pin = true,
+            Some(Instruction::Verify) if status.tries_left().is_some() || status == Status::PIN_BLOCKED => {
+                self.may_claim_pin = false;
+            }
+            _ => {}
         }
-        if status == Status::OK && instruction == 0x10 {
+        if status == Status::OK {
+            let instruction = instruction.expect("only what the protocol knows is done");
+            let is_put = matches!(command[2..4], [0x01, _] | [0x02, 0x00]);
+            assert!(instruction != Instruction::PutData || (is_put && self.is_blank));
+            let for_blank = matches!(instruction, Instruction::Select | Instruction::PutData);
+            assert!(!self.is_blank || for_blank, "a blank card takes SELECT and PUT DATA alone");
+        }
+        if status == Status::OK && instruction == Some(Instruction::Authorise) {
             self.tapped(command, data, &before, &after);
         } else {
-            assert_eq!(after.counter, before.counter, "{instruction:02x} used a counter up");
-        }
-        if status == Status::OK && instruction == 0x12 && after.offline_count == 0 && after.offline_total_cents == 0 {
-            self.offline = (0, 0);
-        }
-        if self.is_blank && status == Status::OK {
-            assert!(matches!(instruction, 0xa4 | 0xda), "a blank card takes SELECT and PUT DATA alone");
+            assert_eq!(after.counter, before.counter, "{instruction:?} used a counter up");
         }
         (data.to_vec(), Some(status))
     }
@@ -261,6 +279,7 @@ impl Scene {
             assert!(asked.amount_cents <= limits.tap_cents.into());
             assert!(self.offline.0 <= limits.total_cents.into() && self.offline.1 <= limits.count.into());
             assert_ne!(tap.terminal_mac, [0; 16]);
+            self.adds_up();
         } else {
             assert_eq!(tap.terminal_mac, [0; 16], "a proof for the terminal of what was not approved");
             assert_eq!(
