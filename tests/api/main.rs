@@ -6,6 +6,7 @@ mod authentication;
 mod card;
 mod catalogue;
 mod forwards;
+mod forwards_killed;
 mod forwards_review;
 mod health;
 mod hotlist;
