@@ -65,17 +65,17 @@ struct LatencyUs {
     p99: u64,
 }
 
-struct Turn {
+pub struct Turn {
     rate: f64,
-    p50_ms: f64,
-    p99_ms: f64,
+    pub p50_ms: f64,
+    pub p99_ms: f64,
     server_us: f64,
     service_us: f64,
     generator_us: f64,
 }
 
 /// A service of the bench's own, ended with it.
-struct Service {
+pub struct Service {
     child: Child,
     url: String,
 }
@@ -94,7 +94,7 @@ fn program(name: &str) -> Result<PathBuf, Failure> {
 }
 
 impl Service {
-    fn start(folder: &Path) -> Result<Service, Failure> {
+    pub fn start(folder: &Path) -> Result<Service, Failure> {
         let mut child = Command::new(program("pasje")?)
             .args(["serve", "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"])
             .args(["--address-rate", "0", "--terminal-rate", "0"])
@@ -112,6 +112,10 @@ impl Service {
         Err("the service did not start".into())
     }
 
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     fn memory_mib(&self) -> Result<u64, Failure> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next());
@@ -120,7 +124,7 @@ impl Service {
 }
 
 /// The files of terminals and cards, as `pasje terminal add` and `pasje card issue` would write them.
-async fn personalise(server: &Server, keys: &Keys, folder: &Path, url: &str, clients: u32) -> Result<(), Failure> {
+pub async fn personalise(server: &Server, keys: &Keys, folder: &Path, url: &str, clients: u32) -> Result<(), Failure> {
     let mut files = Vec::new();
     for number in 1..=FLEETS[3] {
         let added = terminals::add(&server.database, keys, seed::LOCATION, &format!("Till {number}")).await?;
@@ -154,7 +158,7 @@ async fn personalise(server: &Server, keys: &Keys, folder: &Path, url: &str, cli
     Ok(())
 }
 
-fn turn(
+pub fn turn(
     server: &Server,
     service: &Service,
     folder: &Path,
@@ -193,7 +197,14 @@ fn turn(
     })
 }
 
-fn print_turn(name: &str, turn: &Turn) {
+pub fn print_head() {
+    println!(
+        "{:<26}{:>10}{:>10}{:>10}{:>12}{:>12}{:>12}",
+        "", "per s", "p50 ms", "p99 ms", "server us", "service us", "fleet us"
+    );
+}
+
+pub fn print_turn(name: &str, turn: &Turn) {
     println!(
         "{name:<26}{:>10.0}{:>10.2}{:>10.2}{:>12.1}{:>12.1}{:>12.1}",
         turn.rate, turn.p50_ms, turn.p99_ms, turn.server_us, turn.service_us, turn.generator_us
@@ -221,10 +232,7 @@ async fn measure(server: &Server, folder: &Path, arguments: Arguments) -> Result
     personalise(server, &keys, folder, &service.url, arguments.clients).await?;
     // Fills the caches of both: cards, terminals, prices, prepared statements, pages. Not counted.
     turn(server, &service, folder, Arguments { seconds: 4, ..arguments }, COMPARED, 0)?;
-    println!(
-        "{:<26}{:>10}{:>10}{:>10}{:>12}{:>12}{:>12}",
-        "", "per s", "p50 ms", "p99 ms", "server us", "service us", "fleet us"
-    );
+    print_head();
     if let Some(terminals) = arguments.only {
         for number in 1..=arguments.turns {
             let turn = turn(server, &service, folder, arguments, terminals, 0)?;

@@ -6,8 +6,10 @@
 
 mod authoriser;
 mod cpu;
+mod delivery;
 mod growth;
 mod http;
+mod offline;
 mod seed;
 mod sell;
 mod server;
@@ -33,6 +35,8 @@ enum Command {
     Authoriser(authoriser::Arguments),
     /// TPC-B and the whole service over HTTP, at 1, 16, 64 and 256 terminals
     Http(http::Arguments),
+    /// A backlog of offline sales is forwarded while others sell online
+    Offline(offline::Arguments),
     /// Load a year of sales and show that rate and write volume a sale stay as they were
     Growth(growth::Arguments),
     /// Sell until killed, telling each answer on standard output (for the crash tests)
@@ -49,6 +53,7 @@ fn main() -> ExitCode {
         match command {
             Command::Authoriser(arguments) => authoriser::run(arguments).await,
             Command::Http(arguments) => http::run(arguments).await,
+            Command::Offline(arguments) => offline::run(arguments).await,
             Command::Growth(arguments) => growth::run(arguments).await,
             Command::Sell(arguments) => sell::run(arguments).await,
         }

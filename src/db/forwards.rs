@@ -93,7 +93,7 @@ pub async fn insert(mut conn: &AsyncPgConnection, terminal: Uuid, new: &[NewForw
 /// [`DbError`].
 pub async fn begin_judging(mut conn: &AsyncPgConnection, terminal: Uuid) -> Result<bool, DbError> {
     let query: Statement<Bool> =
-        statement("SELECT pg_try_advisory_xact_lock(7215205, hashtext(CAST(? AS uuid)::text))").bind(terminal);
+        statement("SELECT pg_try_advisory_xact_lock(7215206, hashtext(CAST(? AS uuid)::text))").bind(terminal);
     Ok(query.get_result::<bool>(&mut conn).await?)
 }
 

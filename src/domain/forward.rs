@@ -58,11 +58,11 @@ pub enum Misfit {
 ///
 /// # Errors
 /// [`Misfit`], for the first that does not fit: then none is stored.
-pub fn continuation<'r>(
+pub fn continuation(
     last: Option<(i64, [u8; 32])>,
     mut stored: HashMap<i64, [u8; 32]>,
-    records: &'r [Record],
-) -> Result<Vec<&'r Record>, Misfit> {
+    records: &[Record],
+) -> Result<Vec<&Record>, Misfit> {
     let (mut last, mut chained) = last.unwrap_or((0, NOTHING_BEFORE));
     let mut new = Vec::with_capacity(records.len());
     for record in records {

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::card::{Card, Tap, Terminal};
-use crate::service::Serving;
+use crate::service::{Serving, wait_until};
 use crate::wire::Reply;
 
 /// What was written so far; the records can still be changed.
@@ -68,8 +68,15 @@ impl Journal {
         terminal: &Terminal,
         sequences: impl IntoIterator<Item = i64>,
     ) -> Vec<Value> {
-        let answer = serving.forward(terminal, &self.body(sequences)).decided();
-        answer["results"].as_array().unwrap().clone()
+        let sequences: Vec<i64> = sequences.into_iter().collect();
+        let mut results = Vec::new();
+        // a machine that is busy judges them a little later
+        wait_until("all are judged", || {
+            let answer = serving.forward(terminal, &self.body(sequences.iter().copied())).decided();
+            results.clone_from(answer["results"].as_array().unwrap());
+            results.iter().all(|result| result["state"] != "pending")
+        });
+        results
     }
 }
 

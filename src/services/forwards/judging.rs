@@ -98,8 +98,13 @@ impl Forwards {
                 None => Some(turn.await),
             };
             let Some(Ok(_turn)) = turn else { return Ok(true) };
+            let began = tokio::time::Instant::now();
             match self.judge_group(terminal, after).await? {
-                Group::UpTo(sequence) => after = sequence,
+                Group::UpTo(sequence) => {
+                    after = sequence;
+                    // As long again is left to whose clients wait: the scarcer the machine, the longer.
+                    tokio::time::sleep(began.elapsed()).await;
+                }
                 Group::Empty => return Ok(true),
                 Group::Elsewhere => return Ok(false),
             }
