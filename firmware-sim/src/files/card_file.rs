@@ -152,6 +152,11 @@ impl CardFile {
         }
     }
 
+    /// The card with this state, in a memory of any sort. None if it has no keys of the generation in use.
+    pub(crate) fn card_with<M: Memory>(&self, state: CardState, memory: M) -> Option<Card<M>> {
+        Card::new(self.identity(), state, memory)
+    }
+
     /// The card, with a memory that dies with the program.
     pub fn fleeting(&self) -> Option<Card<Fleeting>> {
         Card::new(self.identity(), self.current_state(), Fleeting)

@@ -3,15 +3,21 @@
 //! After a restart the service is asked how each ended. What it never got is voided, so that a late copy books nothing;
 //! what it approved is told to staff, who know whether it was handed over. What staff gave up is voided.
 
+use std::collections::BTreeSet;
+
 use hyper::body::Bytes;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::requests::Forwarded;
 use super::{Next, Purpose, Recovered, Till, TillError};
 use crate::answer::{Answer, Outcome};
 use crate::client::Reply;
 use crate::request::{Client, Void};
 use crate::settling::{problem, sale_path};
+
+/// A void is sent within this time of its making, unless the clock was set meanwhile or the service was away.
+const VOID_MS: u64 = 60_000;
 
 /// How a note is dealt with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,10 +47,15 @@ impl Till {
     pub(super) fn read_notes(&mut self) -> Result<(), TillError> {
         let notes = self.journal.notes().map_err(|error| TillError::Journal(error.to_string()))?;
         self.notes.clear();
+        // a note that was forgotten may come back with a power loss; what a record took the place of is not asked for
+        let replaced: BTreeSet<Uuid> = self.records().into_iter().filter_map(|sale| sale.instead_of).collect();
         for (id, text) in notes {
             // a note that cannot be read is of another version of this program, and asks for nothing
             let Ok(mut note) = serde_json::from_slice::<Note>(&text) else { continue };
             note.id = id;
+            if !matches!(note.undoing, Undoing::Undo { .. }) && replaced.contains(&id) {
+                continue;
+            }
             if note.undoing == Undoing::Asking {
                 note.undoing = Undoing::LeftOver;
             }
@@ -97,9 +108,22 @@ impl Till {
         if self.is_revoked {
             return Err(TillError::Revoked);
         }
-        let void = self.new_id(now_ms)?;
-        self.keep_note(Note { id: sale, client, staff, undoing: Undoing::Undo { void } });
+        // where the attempt before it was booked after all, that is what there is to undo
+        let attempt = self.records().into_iter().find(|record| record.id == sale).and_then(|record| record.instead_of);
+        for id in attempt.into_iter().chain([sale]) {
+            let void = self.new_id(now_ms)?;
+            self.keep_note(Note { id, client, staff, undoing: Undoing::Undo { void } });
+        }
         Ok(())
+    }
+
+    /// The sales of all records that the journal still has.
+    fn records(&self) -> Vec<Forwarded> {
+        let extent = self.journal.extent();
+        let count = usize::try_from(extent.last.saturating_sub(extent.pruned_to)).unwrap_or(usize::MAX);
+        // what cannot be read names nothing
+        let records = self.journal.after(extent.pruned_to, count).unwrap_or_default();
+        records.iter().filter_map(|record| Forwarded::read(&record.sale)).collect()
     }
 
     /// The oldest note that something can be done about now.
@@ -130,6 +154,19 @@ impl Till {
         }
     }
 
+    /// Whether a void was refused for the time in its id. A sale of the far past can never be booked, and needs no undoing;
+    /// one of the future may still be.
+    fn has_wrong_time(&mut self, note: &Note, reply: &Reply) -> bool {
+        let Undoing::Undo { void } = note.undoing else { return false };
+        let slug = problem(reply).slug;
+        if !matches!(slug.as_str(), "id-too-new" | "id-too-old") {
+            return false;
+        }
+        self.set_clock(reply, self.last_ms);
+        let made_ms = void.get_timestamp().map_or(0, |made| made.to_unix().0 * 1000);
+        slug == "id-too-new" || self.stamp(self.last_ms).abs_diff(made_ms) > VOID_MS
+    }
+
     /// What came of it. Answers whether it is over.
     pub(super) fn replied_to_note(&mut self, id: Uuid, reply: &Reply) -> bool {
         let Some(note) = self.notes.iter().find(|note| note.id == id).cloned() else { return true };
@@ -157,6 +194,11 @@ impl Till {
             404 if !is_void => {
                 self.note_undo(id, note.client, note.staff);
                 true
+            }
+            // the clock was wrong when the void got its id: another one, by the service's clock
+            422 if self.has_wrong_time(&note, reply) => {
+                self.note_undo(id, note.client, note.staff);
+                false
             }
             400..=499 if is_void && !matches!(reply.status, 401 | 429) => {
                 let reason = Some(problem(reply).slug);

@@ -25,6 +25,8 @@ pub(super) struct Forward<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(super) struct Forwarded {
     pub id: Uuid,
+    #[serde(default)]
+    pub instead_of: Option<Uuid>,
     pub sold_at_ms: u64,
     pub payer: ForwardedPayer,
 }
