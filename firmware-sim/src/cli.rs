@@ -22,6 +22,7 @@ mod card;
 mod enrol;
 mod fleet;
 mod reader;
+mod simulate;
 mod sold;
 mod tap;
 mod till;
@@ -66,6 +67,8 @@ enum Command {
     Card(card::CardArguments),
     /// Runs many terminals and cards at once, and measures.
     Fleet(fleet::FleetArguments),
+    /// Runs a prepared world from a seed: bad network, power losses, thieves; compares all with a model.
+    Simulate(simulate::SimulateArguments),
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -256,6 +259,7 @@ pub fn main() -> ExitCode {
             Command::Heartbeat(arguments) => enrol::heartbeat(arguments).await,
             Command::Card(arguments) => card::run(&arguments),
             Command::Fleet(arguments) => fleet::run(arguments).await,
+            Command::Simulate(arguments) => simulate::run_world(arguments).await,
         }
     });
     match result {

@@ -13,6 +13,7 @@
 //! - [`till_screen`] and [`phrases`]: what staff and client see.
 //! - [`vending`] and [`machine_screen`]: an unattended machine, and what it shows.
 //! - [`fleet`]: many terminals and cards at once.
+//! - [`simulation`]: a world of tills, cards, a bad network and thieves, from a seed, against a model.
 
 pub mod address;
 pub mod answer;
@@ -43,6 +44,7 @@ pub mod request;
 pub mod seal;
 pub mod settling;
 pub mod signature;
+pub mod simulation;
 pub mod terminal;
 pub mod till;
 pub mod till_screen;

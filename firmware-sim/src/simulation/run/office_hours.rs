@@ -1,0 +1,41 @@
+//! What the office does: blocks cards, lets them pay again, withdraws terminals.
+
+use std::time::Duration;
+
+use super::Run;
+use crate::simulation::office::{Act, Office};
+
+/// The service remembers a terminal for two seconds.
+const REMEMBERED: Duration = Duration::from_millis(2200);
+
+impl<O: Office> Run<'_, O> {
+    pub(super) async fn block(&mut self) -> Result<(), String> {
+        let card = self.any_card();
+        let Some(id) = self.cards.get(card).map(|card| card.id()) else { return Ok(()) };
+        let is_blocked = self.network.model.is_blocked(id);
+        // a thief's card stays blocked
+        if is_blocked && self.thief.has_card(id) {
+            return Ok(());
+        }
+        let act = if is_blocked { Act::UnblockCard(id) } else { Act::BlockCard(id) };
+        self.office.act(act).await?;
+        self.network.model.blocked(id, !is_blocked);
+        self.note(format!("the office: {act:?}"));
+        self.see(if is_blocked { "card unblocked" } else { "card blocked" });
+        Ok(())
+    }
+
+    /// A stolen terminal is withdrawn; another one hardly ever, and never the last.
+    pub(super) async fn revoke(&mut self) -> Result<(), String> {
+        let Some(terminal) = self.thief.terminal() else { return Ok(()) };
+        if self.network.model.is_revoked(terminal) {
+            return Ok(());
+        }
+        self.office.act(Act::RevokeTerminal(terminal)).await?;
+        tokio::time::sleep(REMEMBERED).await;
+        self.network.model.revoked(terminal);
+        self.note(format!("the office withdraws terminal {terminal}"));
+        self.see("terminal revoked");
+        Ok(())
+    }
+}
