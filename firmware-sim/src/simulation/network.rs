@@ -312,9 +312,10 @@ impl Network {
         let said = Said { status: reply.status, body: &reply.body, script: reply.card_script() };
         let judged = self.model.judge(&delivery, &said);
         // documents and signs of life tell nothing
-        if !matches!(parcel.path.as_str(), HEARTBEAT | "/api/v1/cards" | "/api/v1/hotlist")
-            && !(parcel.post.is_none() && matches!(parcel.path.as_str(), "/api/v1/catalogue" | "/api/v1/price-list"))
-        {
+        if !matches!(
+            parcel.path.as_str(),
+            HEARTBEAT | "/api/v1/cards" | "/api/v1/hotlist" | "/api/v1/catalogue" | "/api/v1/price-list"
+        ) {
             self.story.note(format!("{} -> {}", name(&parcel), short(&reply)));
         }
         if let Err(what) = judged {

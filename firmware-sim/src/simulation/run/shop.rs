@@ -169,13 +169,13 @@ impl<O: Office> Run<'_, O> {
 
     /// A part of a sale comes back, where there is a connection.
     pub(super) async fn refund(&mut self) -> Result<(), String> {
-        let sales: Vec<(Uuid, Uuid, Vec<(Uuid, i64)>)> = self
+        let sales: Vec<(Uuid, Uuid)> = self
             .handovers
             .all()
             .filter(|(_, handover)| !handover.is_undone)
-            .map(|(sale, handover)| (*sale, handover.terminal, handover.lines.clone()))
+            .map(|(sale, handover)| (*sale, handover.terminal))
             .collect();
-        let Some((sale, terminal, _)) = self.dice.pick(&sales).cloned() else { return Ok(()) };
+        let Some((sale, terminal)) = self.dice.pick(&sales).copied() else { return Ok(()) };
         let line = self.dice.below(3);
         let quantity = u32::try_from(self.dice.between(1, 2)).unwrap_or(1);
         let id = self.dice.uuid7(self.network.clock.now_ms());

@@ -1,0 +1,194 @@
+//! Worlds from seeds: tills, cards, a bad network, power losses, thieves and the office, against the real service and an
+//! independent model (`firmware-sim/src/simulation`).
+//!
+//! `PASJE_SEED` replays one seed, `PASJE_STEPS` sets how much happens; a failure prints both. `PASJE_SEEDS` sets how many.
+//! With `PASJE_TELL=1` everything that happens is told.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod house;
+mod prepare;
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use firmware_sim::simulation::network::Sabotage;
+use firmware_sim::simulation::run::{Failure, Settings, Tally, run};
+use firmware_sim::till::Faults;
+use house::House;
+
+const SEEDS: u64 = 200;
+const STEPS: usize = 500;
+
+fn from_environment(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
+}
+
+fn seeds() -> Vec<u64> {
+    let count = from_environment("PASJE_SEEDS").unwrap_or(SEEDS);
+    from_environment("PASJE_SEED").map_or_else(|| (1..=count).collect(), |seed| vec![seed])
+}
+
+fn steps() -> usize {
+    from_environment("PASJE_STEPS").map_or(STEPS, |steps| usize::try_from(steps).unwrap())
+}
+
+/// One seed in a world of its own.
+async fn one(house: &House, settings: Settings) -> Result<Tally, Box<Failure>> {
+    let world = prepare::world(house, settings.seed).await;
+    let mut office = house.office(world.organisation);
+    run(&world, &mut office, settings).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_handover_is_booked_once_and_every_purse_is_right_whatever_fails() {
+    let house = House::open().await;
+    let started = Instant::now();
+    let settings = |seed| Settings {
+        seed,
+        steps: steps(),
+        is_loud: from_environment("PASJE_TELL").is_some(),
+        ..Settings::default()
+    };
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let (mut delivered, mut failures) = (0, Vec::new());
+    for result in house.many(seeds(), |house, seed| async move { one(&house, settings(seed)).await }).await {
+        match result {
+            Ok(tally) => {
+                delivered += tally.delivered;
+                for (what, times) in tally.seen {
+                    *seen.entry(what).or_default() += times;
+                }
+            }
+            Err(failure) => failures.push(failure),
+        }
+    }
+    for (what, times) in &seen {
+        eprintln!("{times:>8}  {what}");
+    }
+    eprintln!("{} seeds of {} steps, {delivered} requests, in {:?}", seeds().len(), steps(), started.elapsed());
+    if let Some(first) = failures.iter().min_by_key(|failure| failure.seed) {
+        let mut others: Vec<u64> = failures.iter().map(|failure| failure.seed).collect();
+        others.sort_unstable();
+        for failure in &failures {
+            eprintln!("seed {} fails at step {}: {}", failure.seed, failure.step, failure.what);
+        }
+        panic!("{} of {} seeds fail: {others:?}\n{first}", failures.len(), seeds().len());
+    }
+    house.verify().await;
+}
+
+/// While worlds run, the service is killed and comes back: whatever was under way is asked again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn worlds_go_on_while_the_service_is_killed() {
+    let house = House::open().await;
+    let killing = tokio::spawn({
+        let house = house.clone();
+        async move {
+            loop {
+                tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+                house.kill_and_serve().await;
+            }
+        }
+    });
+    let settings = |seed| Settings { seed, steps: 300, ..Settings::default() };
+    let seeds = (1001..=1012).collect();
+    for result in house.many(seeds, |house, seed| async move { one(&house, settings(seed)).await }).await {
+        if let Err(failure) = result {
+            panic!("{failure}");
+        }
+    }
+    killing.abort();
+    house.verify().await;
+}
+
+/// The seeds that find a fault, from the first on: at most this many are tried.
+const SEEDS_OF_A_FAULT: u64 = 40;
+
+/// Seeds one after the other until one finds what was planted; which one.
+async fn found_by(house: &House, plant: impl Fn(Settings) -> Settings) -> Option<(u64, Box<Failure>)> {
+    for seed in 1..=SEEDS_OF_A_FAULT {
+        let settings = plant(Settings { seed, steps: steps(), ..Settings::default() });
+        if let Err(failure) = one(house, settings).await {
+            return Some((seed, failure));
+        }
+    }
+    None
+}
+
+fn told(name: &str, found: Option<(u64, Box<Failure>)>) {
+    let Some((seed, failure)) = found else { panic!("{name} is not found by {SEEDS_OF_A_FAULT} seeds") };
+    let what: String = failure.what.chars().take(300).collect();
+    eprintln!("{name}: found by seed {seed} at step {}: {what}", failure.step);
+    assert_eq!(failure.seed, seed);
+    assert!(!failure.events.is_empty(), "{name}: the events are told");
+    assert!(failure.to_string().contains(&format!("PASJE_SEED={seed}")), "{name}: how to see it again is told");
+}
+
+/// Faults of tills and cards, by the names of their switches.
+async fn is_found(name: &str) {
+    let house = House::open().await;
+    let faults = Faults::named(name).unwrap();
+    told(name, found_by(&house, |settings| Settings { faults, ..settings }).await);
+}
+
+macro_rules! faults_are_found {
+    ($($test:ident $name:literal;)+) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $test() {
+            is_found($name).await;
+        }
+    )+};
+}
+
+faults_are_found! {
+    approved_before_it_is_journalled_is_found "journal-after-approval";
+    a_journal_that_is_not_synced_is_found "no-fsync";
+    a_forward_under_a_new_id_each_time_is_found "forward-under-new-id";
+    a_hotlist_that_is_ignored_is_found "hotlist-ignored";
+    an_attempt_that_is_not_named_is_found "instead-of-not-named";
+    a_timeout_taken_for_a_decline_is_found "timeout-is-decline";
+    a_timeout_taken_for_an_approval_is_found "timeout-is-approval";
+    limits_that_a_restart_forgets_are_found "limits-forgotten-at-restart";
+    records_dropped_on_a_problem_are_found "dropped-on-problem";
+    records_that_count_as_delivered_when_sent_are_found "delivered-when-sent";
+    an_online_tap_that_is_forwarded_is_found "online-tap-forwarded";
+    forwards_out_of_order_are_found "forwards-out-of-order";
+    a_cancelled_sale_that_is_not_undone_is_found "cancel-undoes-nothing";
+    a_card_that_uses_a_counter_twice_is_found "card-reuses-counter";
+    a_mac_that_is_not_verified_is_found "terminal-mac-not-verified";
+    a_sequence_that_restarts_is_found "sequence-restarts";
+}
+
+/// A service that is broken, as tills and the model see it.
+async fn sabotage_is_found(sabotage: Sabotage) {
+    let house = House::open().await;
+    told(&format!("{sabotage:?}"), found_by(&house, |settings| Settings { sabotage, ..settings }).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_drops_what_it_acknowledged_is_found() {
+    sabotage_is_found(Sabotage::ForwardsDropped).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_books_each_copy_is_found() {
+    sabotage_is_found(Sabotage::IdsIgnored).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_changes_is_found() {
+    sabotage_is_found(Sabotage::AnswersChange).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_amount_that_is_not_the_agreed_one_is_found() {
+    sabotage_is_found(Sabotage::AmountsChange).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_void_that_is_not_carried_out_is_found() {
+    sabotage_is_found(Sabotage::VoidsDropped).await;
+}
