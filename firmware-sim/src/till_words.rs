@@ -1,6 +1,9 @@
 //! What a till says to staff about itself: short, plain words, and what can be done now. Never a reproach to the client.
 
+use std::path::Path;
+
 use crate::dutch_time::{since, time_of_day};
+use crate::journal::JournalError;
 use crate::phrases::{self, Language};
 use crate::request::Client;
 use crate::till::{CardTold, Link, Recovered, Refusal, State, Stuck};
@@ -63,6 +66,17 @@ pub fn refusal(refusal: &Refusal, language: Language) -> String {
         }
     };
     language.pick(dutch, english).to_owned()
+}
+
+/// That the journal cannot be opened, and what to do.
+pub fn journal_lost(path: &Path, why: &JournalError, language: Language) -> String {
+    let words = language.pick(
+        "De kassa kan niet bij zijn opslag. Met verbinding verkoopt hij gewoon; zonder verbinding niets. Bel beheer: er \
+         kunnen verkopen in staan, dus gooi dit bestand niet weg. Beheer trekt deze kassa in en meldt hem opnieuw aan",
+        "The till cannot reach its store. With a connection it sells as always; without one nothing. Call the office: sales \
+         may be in it, so do not throw this file away. The office withdraws this till and enrols it anew",
+    );
+    format!("{words} ({}: {why}).", path.display())
 }
 
 /// How the till is: one line while all is well, more where somebody must do something.

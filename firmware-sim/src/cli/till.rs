@@ -129,7 +129,16 @@ async fn open_or_enrol(arguments: &TillArguments, language: Language) -> Result<
 fn open(arguments: &TillArguments, mut file: TerminalOnFile, language: Language) -> Result<Counter, Failure> {
     let folder = &arguments.folder;
     let client = Client::of(&file, arguments.service.as_deref(), Duration::from_millis(arguments.timeout_ms))?;
-    let mut journal = Journal::open(file_disk(&folder.join(JOURNAL_FILE))?, file.document.terminal)?;
+    let path = folder.join(JOURNAL_FILE);
+    let opened = file_disk(&path).and_then(|disk| Journal::open(disk, file.document.terminal));
+    let mut journal = match opened {
+        Ok(journal) => journal,
+        // a till that cannot store sells with the service all the same
+        Err(why) => {
+            println!("\n ! {}", till_words::journal_lost(&path, &why, language));
+            Journal::stand_in(file.document.terminal, &why)?
+        }
+    };
     // `tap` counts in the terminal's file: neither uses what the other may have used
     journal.skip_sequences(file.document.sequence)?;
     file.document.sequence = journal.reserved_sequence().saturating_add(RESERVE.into());
@@ -154,7 +163,10 @@ fn open(arguments: &TillArguments, mut file: TerminalOnFile, language: Language)
 async fn withdraw(mut counter: Counter) -> Result<ExitCode, Failure> {
     counter.deliver().await;
     let language = counter.screen.language;
-    let delivered = if counter.till.state().waiting == 0 { Delivered::All } else { Delivered::NotAll };
+    let state = counter.till.state();
+    // of a journal that cannot be read nobody knows what waits in it
+    let is_all = state.waiting == 0 && state.journal_fault.is_none();
+    let delivered = if is_all { Delivered::All } else { Delivered::NotAll };
     let file = counter.into_file();
     let wiped = wipe(file, delivered)?;
     let words = language.pick(

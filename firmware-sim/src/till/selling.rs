@@ -35,7 +35,8 @@ pub(super) struct Sale {
     stage: Stage,
     attempt: Option<Attempt>,
     torn: Option<Torn>,
-    pin_is_blocked: bool,
+    /// The card is tapped without a PIN where the service can be asked.
+    without_pin: bool,
     pause_ms: u64,
 }
 
@@ -126,7 +127,7 @@ impl Till {
             stage,
             attempt: None,
             torn: None,
-            pin_is_blocked: false,
+            without_pin: false,
             pause_ms: ASK_MIN_MS,
         };
         if matches!(sale.stage, Stage::Tap { .. }) {
@@ -189,6 +190,21 @@ impl Till {
         }
     }
 
+    /// Whether the sale that asks for a PIN may go on without one: with the service, which decides what may be bought so.
+    pub fn may_go_without_pin(&self) -> bool {
+        matches!(&self.sale, Some(Sale { stage: Stage::Pin { is_online: true, .. }, .. }))
+    }
+
+    /// Goes on without a PIN, if that may be.
+    pub fn go_without_pin(&mut self) {
+        if let Some(sale) = &mut self.sale
+            && let Stage::Pin { is_online: true, .. } = sale.stage
+        {
+            sale.without_pin = true;
+            sale.stage = Stage::Tap { is_online: true };
+        }
+    }
+
     /// A card is held to the till.
     pub fn tap(&mut self, card: &mut dyn CardReader, pin: Option<&PinBlock>, now_ms: u64) {
         let Some(mut sale) = self.sale.take() else { return };
@@ -230,7 +246,7 @@ impl Till {
             sale.stage = Sale::refused(Refusal::Basket);
             return;
         };
-        let tapping = Tapping { torn: sale.torn.take(), pin, without_blocked_pin: sale.pin_is_blocked && is_online };
+        let tapping = Tapping { torn: sale.torn.take(), pin, without_pin: sale.without_pin && is_online };
         let (terminal, location, amount_cents) = (self.setup.terminal, self.setup.location, sale.amount_cents);
         let (cache, tally, faults) = (&self.cache, &self.tally, self.faults);
         let rules = Rules { cache, tally, faults, now_ms: stamp };
@@ -266,9 +282,9 @@ impl Till {
         match tapped {
             Tapped::Again(torn) => sale.torn = torn,
             Tapped::NeedsPin { tries_left } => sale.stage = Stage::Pin { is_online, tries_left },
-            // the service may have a script that unblocks it: the card is tapped for that alone
-            Tapped::Refused(Refusal::PinBlocked) if is_online && !sale.pin_is_blocked => {
-                sale.pin_is_blocked = true;
+            // the card goes on without one: the service decides what may be bought so, and may have a script that unblocks it
+            Tapped::Refused(Refusal::PinBlocked) if is_online && !sale.without_pin => {
+                sale.without_pin = true;
                 self.tap_to_pay(sale, card, None, is_online, now_ms);
             }
             Tapped::Refused(refusal) => self.refuse(sale, refusal),
@@ -279,10 +295,7 @@ impl Till {
     fn signed(&mut self, sale: &mut Sale, card: [u8; 16], asked: &Authorise, signed: &Authorised, now_ms: u64) {
         let tap = card_tap(card, asked, signed);
         match (asked.is_online, signed.decision) {
-            (true, Decision::Online) if !sale.pin_is_blocked => {
-                self.attempt(sale, Payer::Card(tap.clone()), Some(tap), now_ms);
-            }
-            (true, Decision::Online) => self.want_script(sale, tap, "online", Refusal::PinBlocked, now_ms),
+            (true, Decision::Online) => self.attempt(sale, Payer::Card(tap.clone()), Some(tap), now_ms),
             (true, Decision::Declined) => self.want_script(sale, tap, "declined", Refusal::CardDeclined, now_ms),
             (false, Decision::Declined) => self.refuse(sale, Refusal::CardDeclined),
             (false, Decision::ApprovedOffline) => {
