@@ -97,7 +97,7 @@ async fn new_keys_reach_a_card_through_the_till_and_count_without_the_service() 
 #[tokio::test]
 async fn a_pin_that_was_wrong_three_times_stops_nobodys_coffee() {
     let house = House::open().await;
-    let client = house.client(10_000, 0).await;
+    let client = house.client(10_000, 5_000).await;
     let pin = house.path("pin");
     std::fs::write(&pin, "1234").unwrap();
     let mut card = house.held_card(&client, &["--pin-file", pin.to_str().unwrap(), "--pin-free", "300"]);
@@ -105,10 +105,10 @@ async fn a_pin_that_was_wrong_three_times_stops_nobodys_coffee() {
     let mut counter = house.counter(&serving);
     counter.catch_up().await;
     let wrong = card_protocol::pin::PinBlock::of_digits(b"4321").unwrap();
-    for (service, outcome) in [(COFFEE, "approved"), (WINE, "pin_required"), (COFFEE, "approved")] {
+    for (service, outcome) in [(COFFEE, "approved"), (WINE, "pin_needed"), (COFFEE, "approved")] {
         assert_eq!(counter.sell_with_pin(&mut card, &[(service, 1)], &wrong).await, outcome);
     }
-    assert_eq!(house.purses(&client).await, [10_000 - 500, 0]);
+    assert_eq!(house.purses(&client).await, [10_000 - 500, 5_000]);
     // without the service nobody but the card decides, and it wants its PIN
     counter.network = Network::Refused;
     let refused = counter.sell_with_pin(&mut card, &[(COFFEE, 1)], &wrong).await;

@@ -41,7 +41,7 @@ async fn two_hours_at_twenty_taps_a_minute_are_booked_to_the_cent() {
     raise(&house);
     let mut clients = Vec::new();
     for _ in 0..CARDS {
-        let client = house.client(20_000, 20_000).await;
+        let client = house.client(30_000, 40_000).await;
         clients.push((house.held_card(&client, &CARD), client, 0));
     }
     let serving = house.serve();
@@ -64,7 +64,6 @@ async fn two_hours_at_twenty_taps_a_minute_are_booked_to_the_cent() {
         let (service, cents) = if tap % 3 == 0 { (WINE, 310) } else { (COFFEE, 250) };
         stored(&counter.sell_by_card(card, &[(service, 1)]).await);
         *spent_cents += cents;
-        counter.ahead_ms = counter.ahead_ms.min(-span_ms + BETWEEN_MS * i64::try_from(tap).unwrap());
         counter.ahead_ms = -span_ms + BETWEEN_MS * i64::try_from(tap + 1).unwrap();
     }
     let selling = started.elapsed();
@@ -85,7 +84,7 @@ async fn two_hours_at_twenty_taps_a_minute_are_booked_to_the_cent() {
     assert_eq!(house.text("SELECT count(*)::text FROM review").await, "0");
     for (_, client, spent_cents) in &clients {
         let [budget, own] = house.purses(client).await;
-        assert_eq!(budget + own, 40_000 - spent_cents, "{}", client.name);
+        assert_eq!(budget + own, 70_000 - spent_cents, "{}", client.name);
     }
     house.verify().await;
 }
@@ -175,7 +174,7 @@ async fn a_loss_waits_for_a_human_who_ends_it() {
     assert_eq!(house.purses(&client).await, [0, 0]);
     let list = house.run(&["review", "list"]);
     let row = list.lines().nth(1).expect("one that waits").trim();
-    assert!(row.contains("200"), "{list}");
+    assert!(row.contains("2.00"), "{list}");
     let id = row.split_whitespace().next().unwrap();
     house.run(&["review", "settle", id, "--write-off", "koffie tijdens de storing", "--by", "beheer"]);
     assert_eq!(house.run(&["review", "list"]).lines().count(), 1);

@@ -109,8 +109,17 @@ async fn a_till_that_is_killed_at_any_moment_keeps_what_it_showed_as_approved() 
     let shop = Shop::open(&["--offline-tap", "9000", "--offline-total", "900000", "--offline-count", "255"]).await;
     let place = RESTAURANT.to_string();
     shop.house.run(&[
-        "location", "limits", &place, "--card-total", "900000", "--card-taps", "255", "--terminal-total", "900000",
-        "--terminal-records", "1000",
+        "location",
+        "limits",
+        &place,
+        "--card-total",
+        "900000",
+        "--card-taps",
+        "255",
+        "--terminal-total",
+        "900000",
+        "--terminal-records",
+        "1000",
     ]);
     let serving = shop.house.serve();
     shop.till(&url(&serving), &["--status"]);
@@ -216,8 +225,10 @@ async fn a_pin_is_not_seen_when_it_is_typed() {
     std::fs::remove_file(&pin).unwrap();
     let serving = shop.house.serve();
     let till = shop.command(&url(&serving), &["--sell", "Koffie", "--card", shop.card.to_str().unwrap()]);
-    let quoted: Vec<String> =
-        std::iter::once(till.get_program()).chain(till.get_args()).map(|word| format!("'{}'", word.to_str().unwrap())).collect();
+    let quoted: Vec<String> = std::iter::once(till.get_program())
+        .chain(till.get_args())
+        .map(|word| format!("'{}'", word.to_str().unwrap()))
+        .collect();
     let mut screen = Command::new("script")
         .args(["-qec", &quoted.join(" "), "/dev/null"])
         .stdin(Stdio::piped())
@@ -238,6 +249,5 @@ async fn a_pin_is_not_seen_when_it_is_typed() {
     assert!(screen.wait().unwrap().success());
     let printed = String::from_utf8_lossy(&printed);
     assert!(printed.contains("2,50") && !printed.contains("8642"), "{printed}");
-    let check = "SELECT count(*)::text FROM ledger.operation WHERE authority = 2";
-    assert_eq!(shop.house.text(check).await, "1");
+    assert_eq!(shop.house.purses(&shop.client).await, [100_000 - 250, 0]);
 }

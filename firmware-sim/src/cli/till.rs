@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -20,6 +21,7 @@ use firmware_sim::wipe::{CACHE_FILE, Delivered, JOURNAL_FILE, wipe};
 use uuid::Uuid;
 
 use super::enrol::OnScreen;
+use super::reader::{ReaderArguments, stopped_by_ctrl_c};
 use super::{Failure, LanguageCode, parse_quantity};
 
 mod console;
@@ -55,6 +57,8 @@ pub(super) struct TillArguments {
     /// The card's file; without --sell the one that `pay` takes
     #[arg(long, value_name = "FILE", conflicts_with = "by_name")]
     card: Option<PathBuf>,
+    #[command(flatten)]
+    reader: ReaderArguments,
     /// Without a card: the number of the client's wallet
     #[arg(long, value_name = "WALLET", requires = "staff")]
     by_name: Option<u64>,
@@ -69,20 +73,26 @@ pub(super) struct TillArguments {
     status: bool,
 }
 
+impl TillArguments {
+    /// Whether it waits for a card, and must hear of Ctrl-C meanwhile.
+    pub(super) const fn waits_for_a_card(&self) -> bool {
+        self.reader.is_used()
+    }
+}
+
 pub(super) async fn run(arguments: TillArguments) -> Result<ExitCode, Failure> {
     let language: Language = arguments.language.into();
     let file = open_or_enrol(&arguments, language).await?;
     let mut counter = open(&arguments, file, language)?;
     counter.say_recovered();
-    if arguments.status {
-        // what is on the disk, and whether the service answers now
-        counter.catch_up().await;
-        println!("{}", till_words::state(&counter.till.state(), counter.now_ms(), language));
-        return counter.close();
-    }
     counter.catch_up().await;
     if counter.is_revoked() {
         return withdraw(counter).await;
+    }
+    if arguments.status {
+        // what is on the disk, and whether the service answers now
+        println!("{}", till_words::state(&counter.till.state(), counter.now_ms(), language));
+        return counter.close();
     }
     if arguments.forward {
         counter.deliver().await;
@@ -154,6 +164,8 @@ fn open(arguments: &TillArguments, mut file: TerminalOnFile, language: Language)
         file,
         screen: Screen { language, has_colour },
         card: arguments.card.clone(),
+        reader: arguments.reader.clone(),
+        stop: if arguments.reader.is_used() { stopped_by_ctrl_c() } else { Arc::default() },
         staff: arguments.staff,
         lines: counter::stdin_lines(),
     })

@@ -16,9 +16,10 @@ use super::{Buyer, CardTold, Ended, Link, Next, Purpose, Refusal, TapFor, Till, 
 use crate::answer::Asked;
 use crate::card::CardReader;
 use crate::client::{NoAnswer, Reply};
-use crate::hex;
 use crate::request::{self, CardTap, Payer, Sale as SaleRequest};
-use crate::settling::{Answered, problem, read, sale_path};
+use crate::settling::{Answered, problem, read, sale_path, script_of};
+
+mod without_pin;
 
 const SALES: &str = "/api/v1/sales";
 const CARD_SCRIPTS: &str = "/api/v1/card-scripts";
@@ -187,21 +188,6 @@ impl Till {
                 self.request(Purpose::SalePost, SALES.to_owned(), Some((attempt.body.clone(), attempt.id)))
             }
             (_, None) => Next::Rest { until_ms: 0 },
-        }
-    }
-
-    /// Whether the sale that asks for a PIN may go on without one: with the service, which decides what may be bought so.
-    pub fn may_go_without_pin(&self) -> bool {
-        matches!(&self.sale, Some(Sale { stage: Stage::Pin { is_online: true, .. }, .. }))
-    }
-
-    /// Goes on without a PIN, if that may be.
-    pub fn go_without_pin(&mut self) {
-        if let Some(sale) = &mut self.sale
-            && let Stage::Pin { is_online: true, .. } = sale.stage
-        {
-            sale.without_pin = true;
-            sale.stage = Stage::Tap { is_online: true };
         }
     }
 
@@ -548,7 +534,7 @@ impl Till {
         let Some(attempt) = &mut sale.attempt else { return };
         if reply.status == 200 {
             return match read(&reply.body, &attempt.asked) {
-                Ok(answered) => self.answered(sale, answered, reply.card_script(), now_ms),
+                Ok(answered) => self.answered(sale, answered, script_of(reply), now_ms),
                 Err(_) => {
                     attempt.may_be_booked = true;
                     self.pause(sale, false, 0, now_ms);
@@ -577,7 +563,7 @@ impl Till {
         }
     }
 
-    fn answered(&mut self, sale: &mut Sale, answered: Answered, script: Option<&str>, now_ms: u64) {
+    fn answered(&mut self, sale: &mut Sale, answered: Answered, script: Option<Script>, now_ms: u64) {
         let Some(attempt) = &sale.attempt else { return };
         let (id, tap) = (attempt.id, attempt.tap.clone());
         self.forget_note(id);
@@ -588,7 +574,6 @@ impl Till {
             // it may have been moved: the card signs where it stands
             self.schedule.hear_at_once();
         }
-        let script = script.and_then(|digits| Script::decode(&hex::decode::<{ Script::LENGTH }>(digits)?).ok());
         let for_card = answered.for_card;
         let ended = Box::new(Ended::Answered { id, answered, card: CardTold::Nothing });
         match (for_card, tap) {

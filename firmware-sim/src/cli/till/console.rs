@@ -83,9 +83,12 @@ pub(super) async fn run(counter: &mut Counter) -> Result<Ended, Failure> {
     let mut shown = counter.till.state().link;
     loop {
         let line = loop {
+            counter.look_at_clock();
             let line = tokio::select! {
                 biased;
                 line = counter.lines.recv() => Some(line),
+                // as `stop` does
+                _ = tokio::signal::ctrl_c() => Some(None),
                 goes_on = work(&mut counter.till, &mut counter.client) => {
                     if !goes_on {
                         return Ok(Ended::Revoked);
