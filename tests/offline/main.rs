@@ -14,6 +14,5 @@ mod program;
 #[allow(dead_code)]
 mod service;
 #[path = "../support/mod.rs"]
-#[allow(dead_code)]
 mod support;
 mod terminals;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use firmware_sim::files::CardOnFile;
 use uuid::Uuid;
 
 use crate::service::{COFFEE, Client, House, RESTAURANT, Serving};
@@ -217,18 +218,10 @@ async fn a_journal_that_cannot_be_opened_stops_no_sale_with_the_service_and_is_n
     shop.house.verify().await;
 }
 
-#[tokio::test]
-async fn a_pin_is_not_seen_when_it_is_typed() {
-    let pin = std::env::temp_dir().join(format!("pasje-pin-{}", Uuid::new_v4().simple()));
-    std::fs::write(&pin, "8642").unwrap();
-    let shop = Shop::open(&["--pin-file", pin.to_str().unwrap()]).await;
-    std::fs::remove_file(&pin).unwrap();
-    let serving = shop.house.serve();
-    let till = shop.command(&url(&serving), &["--sell", "Koffie", "--card", shop.card.to_str().unwrap()]);
-    let quoted: Vec<String> = std::iter::once(till.get_program())
-        .chain(till.get_args())
-        .map(|word| format!("'{}'", word.to_str().unwrap()))
-        .collect();
+/// Runs it before a terminal of its own; at each question for a PIN the next is typed. What the screen showed.
+fn in_terminal(command: &Command, pins: &[&str]) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let quoted: Vec<String> = words.map(|word| format!("'{}'", word.to_str().unwrap())).collect();
     let mut screen = Command::new("script")
         .args(["-qec", &quoted.join(" "), "/dev/null"])
         .stdin(Stdio::piped())
@@ -236,18 +229,63 @@ async fn a_pin_is_not_seen_when_it_is_typed() {
         .spawn()
         .unwrap();
     let (mut keyboard, mut shows) = (screen.stdin.take().unwrap(), screen.stdout.take().unwrap());
-    let mut printed = Vec::new();
-    let mut byte = [0];
-    let is_asked = |printed: &[u8]| String::from_utf8_lossy(printed).contains("Pincode");
-    while !is_asked(&printed) && shows.read(&mut byte).unwrap() == 1 {
-        printed.push(byte[0]);
+    let (mut printed, mut byte) = (Vec::new(), [0]);
+    for (asked_before, pin) in pins.iter().enumerate() {
+        let is_asked = |printed: &[u8]| String::from_utf8_lossy(printed).matches("Pincode").count() > asked_before;
+        while !is_asked(&printed) && shows.read(&mut byte).unwrap() == 1 {
+            printed.push(byte[0]);
+        }
+        // `stty` has begun by then, and takes a moment
+        std::thread::sleep(Duration::from_millis(500));
+        keyboard.write_all(format!("{pin}\n").as_bytes()).unwrap();
     }
-    // `stty` has begun by then, and takes a moment
-    std::thread::sleep(Duration::from_millis(500));
-    keyboard.write_all(b"8642\n").unwrap();
     shows.read_to_end(&mut printed).unwrap();
-    assert!(screen.wait().unwrap().success());
-    let printed = String::from_utf8_lossy(&printed);
-    assert!(printed.contains("2,50") && !printed.contains("8642"), "{printed}");
-    assert_eq!(shop.house.purses(&shop.client).await, [100_000 - 250, 0]);
+    let printed = String::from_utf8_lossy(&printed).into_owned();
+    assert!(screen.wait().unwrap().success(), "{printed}");
+    printed
+}
+
+#[tokio::test]
+async fn a_pin_is_not_seen_when_it_is_typed_and_a_tap_brings_the_card_its_script() {
+    let pin = std::env::temp_dir().join(format!("pasje-pin-{}", Uuid::new_v4().simple()));
+    std::fs::write(&pin, "8642").unwrap();
+    // without a PIN this card pays nothing
+    let shop = Shop::open(&["--pin-file", pin.to_str().unwrap(), "--pin-free", "0"]).await;
+    std::fs::remove_file(&pin).unwrap();
+    let card = CardOnFile::open(&shop.card).unwrap().id.to_string();
+    let limits = ["--offline-tap", "777", "--offline-total", "3000", "--offline-count", "4"];
+    shop.house.run(&[&["card", "limits", &card], &limits[..]].concat());
+    let serving = shop.house.serve();
+    let file = shop.card.to_str().unwrap();
+    let mut tap = Command::new(program());
+    let terminal = shop.folder.join("terminal.json");
+    tap.args(["tap", "--terminal", terminal.to_str().unwrap(), "--service", &url(&serving), "--card", file, "Koffie"]);
+    let till = shop.command(&url(&serving), &["--sell", "Koffie", "--card", file]);
+    for (command, says) in [(&tap, "Het pasje is bijgewerkt"), (&till, "2,50")] {
+        let printed = in_terminal(command, &["1357", "8642"]);
+        assert!(printed.contains(says) && printed.contains("Pogingen over: 2"), "{printed}");
+        assert!(!printed.contains("8642") && !printed.contains("1357"), "{printed}");
+    }
+    assert_eq!(CardOnFile::open(&shop.card).unwrap().card.state().limits.tap_cents, 777);
+    assert_eq!(shop.house.purses(&shop.client).await, [100_000 - 2 * 250, 0]);
+    // without one the service decides, and says what is missing
+    let printed = in_terminal(&till, &[""]);
+    assert!(printed.contains("pincode"), "{printed}");
+    assert_eq!(shop.house.purses(&shop.client).await, [100_000 - 2 * 250, 0]);
+}
+
+#[tokio::test]
+async fn nothing_is_stored_by_name_of_staff_that_nobody_knows() {
+    let shop = Shop::open(&[]).await;
+    let serving = shop.house.serve();
+    shop.till(&url(&serving), &["--status"]);
+    let number = shop.client.number.to_string();
+    let mut till = shop.command(NOWHERE, &[]);
+    let mut till = till.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    write!(till.stdin.take().unwrap(), "Douchen\nnaam {number}\nHulp\nWijn=0\n").unwrap();
+    let printed = String::from_utf8(till.wait_with_output().unwrap().stdout).unwrap();
+    assert!(printed.contains("--staff") && !printed.contains("opgeslagen"), "{printed}");
+    let (printed, is_good) = shop.till(&url(&serving), &["--forward"]);
+    assert!(is_good && printed.contains("Verbonden"), "{printed}");
+    assert_eq!(shop.house.text("SELECT count(*)::text FROM forward").await, "0");
 }

@@ -114,7 +114,10 @@ pub(super) async fn run(arguments: TillArguments) -> Result<ExitCode, Failure> {
         });
     }
     match console::run(&mut counter).await? {
-        Ended::Quit => counter.close(),
+        Ended::Quit => {
+            println!(" {}", till_words::closed(&counter.till.state(), language));
+            counter.close()
+        }
         Ended::Revoked => withdraw(counter).await,
     }
 }

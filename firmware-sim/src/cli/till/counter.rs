@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use card_protocol::pin::PinBlock;
-use firmware_sim::answer::Answer;
+use firmware_sim::answer::{Answer, Outcome};
 use firmware_sim::client::Client;
 use firmware_sim::files::{CardOnFile, TerminalOnFile};
 use firmware_sim::journal::{Journal, file_disk};
@@ -16,7 +16,7 @@ use firmware_sim::phrases;
 use firmware_sim::random::now_ms;
 use firmware_sim::reader::Wanted as Reading;
 use firmware_sim::request::{Mode, SaleLine};
-use firmware_sim::till::{Buyer, Ended as SaleEnded, Next, TapFor, Till, Transport, Wanted};
+use firmware_sim::till::{Buyer, Ended as SaleEnded, Next, Refusal, TapFor, Till, Transport, Wanted};
 use firmware_sim::till_screen::{Screen, Shown as ShownSale};
 use firmware_sim::till_words;
 use firmware_sim::wipe::JOURNAL_FILE;
@@ -108,9 +108,35 @@ impl Counter {
                 "No connection. Hold the card to it once more.",
             )
         } else {
-            self.says("Geen verbinding: de kassa slaat de verkoop op.", "No connection: the till stores the sale.")
+            self.says("Geen verbinding: de kassa probeert het zonder.", "No connection: the till tries without.")
         };
         println!("\n ○  {words}");
+    }
+
+    /// Takes this card from now on, and says whose it is.
+    pub(super) fn choose_card(&mut self, path: PathBuf) {
+        match CardOnFile::open(&path) {
+            Ok(card) => {
+                println!(" {} {}", self.says("Pasje van", "Card of"), card.label);
+                self.card = Some(path);
+            }
+            Err(error) => println!(
+                " {} ({error})",
+                self.says(
+                    "Dit pasje is niet te lezen. Klopt de naam van het bestand?",
+                    "This card cannot be read. Is the file's name right?",
+                )
+            ),
+        }
+    }
+
+    /// A client by name and number, as far as the till knows: staff see whom they named.
+    fn name_of(&self, wallet: u64) -> String {
+        let cards = self.till.cache().cards.iter().flat_map(|kept| &kept.document.cards);
+        match cards.into_iter().find(|entry| entry.wallet == wallet) {
+            Some(entry) => format!("{} (nr. {wallet})", entry.name),
+            None => format!("nr. {wallet}"),
+        }
     }
 
     /// The card that pays.
@@ -212,23 +238,33 @@ impl Counter {
 
     pub(super) async fn sell(&mut self, items: &[(String, u32)], by_name: Option<u64>) -> Result<Sold, Failure> {
         let Some(assortment) = self.till.cache().assortment() else {
-            let words = till_words::refusal(&firmware_sim::till::Refusal::NothingKnown, self.screen.language);
+            let words = till_words::refusal(&Refusal::NothingKnown, self.screen.language);
             println!("\n {words}");
             return Ok(Sold::Nothing);
         };
-        let lines = order_lines(assortment, items)?;
+        let lines =
+            order_lines(assortment, items).map_err(|found| till_words::not_found(&found, self.screen.language))?;
         self.sell_lines(&lines, by_name).await
     }
 
     /// Sells, and shows how it ended.
     pub(super) async fn sell_lines(&mut self, lines: &[SaleLine], by_name: Option<u64>) -> Result<Sold, Failure> {
         self.mend_journal();
+        // the service takes none without, and what is stored without would only wait for the office
+        if by_name.is_some() && self.staff.is_none() {
+            return Err(self
+                .says(
+                    "Op naam verkopen kan pas als de kassa weet wie u bent. Start de kassa met --staff.",
+                    "To sell by name the till must know who you are. Start the till with --staff.",
+                )
+                .into());
+        }
         let mut card = if by_name.is_none() { Some(self.open_card()?) } else { None };
         let buyer = by_name.map_or(Buyer::Card, Buyer::Wallet);
         let label = match (&card, by_name) {
             (Some(Shown::Virtual(card)), _) => card.label.clone(),
             (Some(Shown::InReader(_)), _) => self.says("pasje in de lezer", "card in the reader").to_owned(),
-            (None, wallet) => format!("nr. {}", wallet.unwrap_or(0)),
+            (None, wallet) => self.name_of(wallet.unwrap_or(0)),
         };
         let wanted = Wanted { buyer, mode: Mode::Online, staff: self.staff, lines: lines.to_vec() };
         self.till.sell(wanted, now_ms())?;
@@ -352,10 +388,11 @@ impl Counter {
                     ),
                     Err(error) => eprintln!("firmware-sim: {error}"),
                 }
+                let is_sold = matches!(answered.outcome, Outcome::Approved | Outcome::ApprovedInPart);
                 if let Some(nonsense) = &answered.nonsense {
                     eprintln!("firmware-sim: the answer makes no sense: {nonsense}");
                 }
-                if let Some(words) = till_words::card_told(*card, language) {
+                if let Some(words) = till_words::card_told(*card, is_sold, language) {
                     println!(" {words}");
                 }
                 Sold::Decided
@@ -374,9 +411,15 @@ impl Counter {
                 Sold::Decided
             }
             SaleEnded::Refused { refusal, card, undoes } => {
-                print!("{}", self.screen.not_with_this_card(&self.file.document.name, label));
+                let terminal = &self.file.document.name;
+                let is_by_card = !matches!(refusal, Refusal::NeedsCard);
+                let text = match is_by_card {
+                    true => self.screen.not_with_this_card(terminal, label),
+                    false => self.screen.not_now(terminal, label),
+                };
+                print!("{text}");
                 println!("\n {}", till_words::refusal(refusal, language));
-                if let Some(words) = till_words::card_told(*card, language) {
+                if let Some(words) = till_words::card_told(*card, false, language) {
                     println!(" {words}");
                 }
                 undone(undoes);
