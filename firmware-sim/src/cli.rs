@@ -21,6 +21,7 @@ mod afterwards;
 mod card;
 mod enrol;
 mod fleet;
+mod pin;
 mod reader;
 mod simulate;
 mod sold;
@@ -236,6 +237,7 @@ pub fn main() -> ExitCode {
     // who waits for a card in a reader waits in the main thread: another one hears of Ctrl-C
     let mut builder = match &arguments.command {
         Command::Tap(tap) if tap.waits_for_a_card() => tokio::runtime::Builder::new_multi_thread(),
+        Command::Till(till) if till.waits_for_a_card() => tokio::runtime::Builder::new_multi_thread(),
         _ => tokio::runtime::Builder::new_current_thread(),
     };
     let runtime = match builder.enable_all().build() {

@@ -15,7 +15,7 @@ use std::time::Instant;
 use crate::random::now_ms;
 
 /// How far a confirmed clock is moved, in all.
-const MOVED_MS_MAX: i64 = 3_600_000;
+const MOVED_MS_MAX: u64 = 3_600_000;
 /// How much earlier than the floor a first time may be: a service's own clock is set back now and then.
 const BELOW_FLOOR_MS_MAX: u64 = 24 * 3_600_000;
 /// More than this between the machine's clock and the time that passed: it was set, or slept.
@@ -51,6 +51,14 @@ pub enum Learnt {
     Right,
     /// It lies too far away: the clock stays as it was.
     TooFar,
+}
+
+/// Whether a service may lead a clock to this offset: see above. `confirmed_ms` is the offset when the clock was confirmed.
+pub const fn may_lead(confirmed_ms: Option<i64>, floor_ms: u64, offset_ms: i64, said_ms: u64) -> bool {
+    match confirmed_ms {
+        Some(confirmed_ms) => offset_ms.abs_diff(confirmed_ms) <= MOVED_MS_MAX,
+        None => said_ms.saturating_add(BELOW_FLOOR_MS_MAX) >= floor_ms,
+    }
 }
 
 impl State {
@@ -117,11 +125,7 @@ impl Clock {
                 return Learnt::TooFar;
             };
             let offset = said - machine_ms;
-            let is_near = match state.confirmed {
-                Some(confirmed) => (offset - confirmed).abs() <= MOVED_MS_MAX,
-                None => said_ms.saturating_add(BELOW_FLOOR_MS_MAX) >= state.floor_ms,
-            };
-            if !is_near {
+            if !may_lead(state.confirmed, state.floor_ms, offset, said_ms) {
                 return Learnt::TooFar;
             }
             // a Date has whole seconds

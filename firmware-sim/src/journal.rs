@@ -174,6 +174,15 @@ impl Journal {
         Ok(Self { database: Some(database), extent, given, reserved, damage, is_volatile: false })
     }
 
+    /// In the place of a journal that cannot be opened: it gives sequences, and takes no record.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn stand_in(terminal: Uuid, why: &JournalError) -> Result<Self, JournalError> {
+        let journal = Self::open(MemoryDisk::default().backend(), terminal)?;
+        Ok(Self { damage: Some(why.to_string()), ..journal })
+    }
+
     /// What is wrong with the chain, if anything.
     pub fn damage(&self) -> Option<&str> {
         self.damage.as_deref()

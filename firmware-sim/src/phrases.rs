@@ -86,6 +86,11 @@ const REASONS: &[Phrase] = &[
     ("service_unknown", "dit wordt hier niet verkocht aan deze cliënt", "this is not sold here to this client"),
     ("price_list_out_of_date", "de prijzen op de kassa zijn te oud", "the till's prices are too old"),
     ("card_needed", "hiervoor is het pasje nodig", "this needs the card"),
+    (
+        "pin_needed",
+        "hiervoor is de pincode nodig: sla het nog eens aan. Lukt de pincode niet meer, dan helpt de balie",
+        "this needs the PIN: ring it up once more. If the PIN no longer works, the front desk helps",
+    ),
     ("over_limit", "dit is meer dan de grens van het pasje", "this is more than the card's limit"),
     ("insufficient_funds", "er is niet genoeg saldo", "there is not enough balance"),
     ("not_approved", "hier was niets voor betaald", "nothing was paid for this"),
@@ -247,7 +252,7 @@ mod tests {
         lacks_none(
             REASONS,
             "already_booked cancelled superseded card_unknown card_blocked card_expired wallet_closed card_mac_wrong
-             counter_used counter_too_old amount_exceeded service_unknown price_list_out_of_date card_needed over_limit
+             counter_used counter_too_old amount_exceeded service_unknown price_list_out_of_date card_needed pin_needed over_limit
              insufficient_funds not_approved more_than_sold other_terminal other_day nothing_left more_than_topped_up
              more_than_bought hold_not_open hold_expired hold_not_expired more_than_held already_granted payout_not_open same_person
              payout_not_approved",

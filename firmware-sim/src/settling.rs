@@ -7,12 +7,14 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use card_protocol::CardAnswer;
+use card_protocol::script::Script;
 use hyper::body::Bytes;
 use uuid::Uuid;
 
 use crate::answer::{Answer, Asked, Outcome, Problem};
 use crate::client::{Client, NoAnswer, Outgoing, Reply};
 use crate::give_up::GiveUp;
+use crate::hex;
 
 const BACK_OFF_MIN: Duration = Duration::from_millis(50);
 const BACK_OFF_MAX: Duration = Duration::from_secs(2);
@@ -57,6 +59,8 @@ pub struct Answered {
     pub approved_cents: u64,
     /// What the card is to be told.
     pub for_card: Option<CardAnswer>,
+    /// What the card is to change.
+    pub script: Option<Script>,
     /// What of the answer makes no sense.
     pub nonsense: Option<String>,
 }
@@ -151,7 +155,7 @@ impl Settling<'_> {
     fn judge(&mut self, step: Step, reply: &Reply) -> Verdict {
         if reply.status == 200 {
             return Verdict::Ended(match read(&reply.body, &self.attempt.asked) {
-                Ok(answered) => Ended::Answered(answered),
+                Ok(answered) => Ended::Answered(Answered { script: script_of(reply), ..answered }),
                 Err(error) => Ended::Unknown(format!("the answer cannot be read: {error}")),
             });
         }
@@ -172,6 +176,11 @@ impl Settling<'_> {
             }
         }
     }
+}
+
+/// What the card is to change, if the reply says so.
+pub fn script_of(reply: &Reply) -> Option<Script> {
+    Script::decode(&hex::decode::<{ Script::LENGTH }>(reply.card_script()?)?).ok()
 }
 
 /// A reply that is none as a problem.
@@ -198,6 +207,7 @@ pub fn read(bytes: &Bytes, asked: &Asked) -> Result<Answered, String> {
             || answer.left_out.iter().any(|left| out_of_date(left.reason)),
         approved_cents: answer.approved_cents.unwrap_or(0),
         for_card: answer.for_card().and_then(Result::ok),
+        script: None,
         nonsense: answer.nonsense(asked),
     })
 }

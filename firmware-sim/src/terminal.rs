@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use card_protocol::frame::{Authorise, Complete, Status};
+use card_protocol::script::Script;
 use card_protocol::transaction::EURO;
 use card_protocol::{CardAnswer, Decision, HolderVerification, LineRecord, Malformed, TransactionKind, basket_digest};
 use hyper::body::Bytes;
@@ -20,7 +21,7 @@ use crate::random::NoRandomness;
 use crate::reader::ReaderFault;
 use crate::request::{self, CardTap, HolderCheck, Mode, Payer, Refund, RefundLine, Sale, SaleLine, Void};
 use crate::settling::{Attempt, Settled, problem, sale_path, settle};
-use crate::torn_tap::{Signed, ask, sign};
+use crate::torn_tap::{Pin, Signed, ask, sign_with};
 
 pub mod unattended;
 
@@ -63,6 +64,8 @@ pub enum TapError {
     Refused { command: &'static str, status: Status },
     #[error("the card answers {command} with bytes that mean nothing: {what:?}")]
     Nonsense { command: &'static str, what: Malformed },
+    #[error("the card wants its PIN")]
+    NeedsPin { tries_left: Option<u8> },
     #[error("the card declines by itself: it is blocked")]
     Declined,
     #[error("the prices are not known yet")]
@@ -205,13 +208,22 @@ impl Terminal {
     /// # Errors
     /// [`TapError`].
     pub fn tap(&mut self, card: &mut dyn CardReader, order: &Order) -> Result<CardTap, TapError> {
-        self.tap_for(TransactionKind::Sale, card, order)
+        self.tap_for(TransactionKind::Sale, card, Pin::NotAsked, order)
+    }
+
+    /// The same with its holder's PIN.
+    ///
+    /// # Errors
+    /// [`TapError`].
+    pub fn tap_with(&mut self, card: &mut dyn CardReader, pin: Pin<'_>, order: &Order) -> Result<CardTap, TapError> {
+        self.tap_for(TransactionKind::Sale, card, pin, order)
     }
 
     fn tap_for(
         &mut self,
         kind: TransactionKind,
         card: &mut dyn CardReader,
+        pin: Pin<'_>,
         order: &Order,
     ) -> Result<CardTap, TapError> {
         let assortment = self.assortment.as_ref().ok_or(TapError::NoPrices)?;
@@ -227,7 +239,7 @@ impl Terminal {
         let time_ms = self.client.clock().now_ms();
         let (id, location) = (*self.id.as_bytes(), *self.location.as_bytes());
         let (sequence, client) = (&mut self.sequence, &mut self.client);
-        let Signed { selected, asked, authorised: signed } = sign(card, || {
+        let Signed { selected, asked, authorised: signed } = sign_with(card, pin, || {
             *sequence = sequence.checked_add(1).ok_or(TapError::SequenceSpent)?;
             Ok(Authorise {
                 terminal: id,
@@ -349,12 +361,12 @@ pub struct Hotlist {
     pub unblocked: Vec<Uuid>,
 }
 
-/// Tells a card how its tap ended.
+/// Tells a card how its tap ended, and what to change.
 ///
 /// # Errors
 /// [`TapError`]: the card does not believe it.
-pub fn complete(card: &mut dyn CardReader, answer: CardAnswer) -> Result<(), TapError> {
-    ask(card, "COMPLETE", Complete { answer, script: None }.command().as_bytes(), |_| Ok(()))
+pub fn complete(card: &mut dyn CardReader, answer: CardAnswer, script: Option<Script>) -> Result<(), TapError> {
+    ask(card, "COMPLETE", Complete { answer, script }.command().as_bytes(), |_| Ok(()))
 }
 
 #[cfg(test)]

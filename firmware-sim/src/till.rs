@@ -338,6 +338,9 @@ pub struct Till {
     /// Of planted faults alone.
     own_sequence: u64,
     approved_before: Option<String>,
+    /// How much the service was ahead when this machine's clock was confirmed, and its latest time: see [`crate::clock`].
+    confirmed_offset_ms: Option<i64>,
+    clock_floor_ms: u64,
 }
 
 /// How long before a restart a journalled sale is still shown after it.
@@ -356,6 +359,7 @@ impl Till {
         now_ms: u64,
     ) -> Result<Self, TillError> {
         let cache = Cache::load(&mut *store);
+        let clock_floor_ms = cache.contact_ms.unwrap_or(0);
         let mut till = Self {
             setup,
             journal,
@@ -382,6 +386,8 @@ impl Till {
             last_ms: now_ms,
             own_sequence: 0,
             approved_before: None,
+            confirmed_offset_ms: None,
+            clock_floor_ms,
         };
         if let Some(location) = till.cache.location {
             till.setup.location = location;

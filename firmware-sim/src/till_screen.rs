@@ -141,6 +141,12 @@ impl Screen {
         format!("{}   {}\n", self.header(terminal, client), self.toned(Tone::Not, &format!("○  {words}")))
     }
 
+    /// That nothing was sold by name.
+    pub fn not_now(self, terminal: &str, client: &str) -> String {
+        let words = self.says("Dit kan nu niet", "This is not possible now");
+        format!("{}   {}\n", self.header(terminal, client), self.toned(Tone::Not, &format!("○  {words}")))
+    }
+
     /// How it ended, for the client.
     fn outcome(self, answer: &Answer<'_>) -> String {
         let (tone, shape, words) = match answer.outcome {

@@ -1,7 +1,11 @@
 //! What a till says to staff about itself: short, plain words, and what can be done now. Never a reproach to the client.
 
+use std::path::Path;
+
 use crate::dutch_time::{since, time_of_day};
+use crate::journal::JournalError;
 use crate::phrases::{self, Language};
+use crate::price_list::NotFound;
 use crate::request::Client;
 use crate::till::{CardTold, Link, Recovered, Refusal, State, Stuck};
 
@@ -12,7 +16,13 @@ pub fn refusal(refusal: &Refusal, language: Language) -> String {
             "De kassa kent de prijzen en pasjes nog niet. Zodra er verbinding is, haalt hij ze op.",
             "The till does not know prices and cards yet. It reads them as soon as there is a connection.",
         ),
-        Refusal::NoPrice(what) => return format!("{}: {what}", language.pick("Geen prijs", "No price")),
+        Refusal::NoPrice(what) => {
+            let words = language.pick(
+                "Hiervan is geen prijs bekend. Haal het van de bon (typ `leeg`) en bel beheer",
+                "Of this no price is known. Take it off the bill (type `clear`) and call the office",
+            );
+            return format!("{words} ({what}).");
+        }
         Refusal::Basket => ("Er staat niets op de bon, of te veel.", "There is nothing on the bill, or too much."),
         Refusal::Journal(what) => {
             let words = language.pick(
@@ -63,6 +73,37 @@ pub fn refusal(refusal: &Refusal, language: Language) -> String {
         }
     };
     language.pick(dutch, english).to_owned()
+}
+
+/// What was typed and is not sold, and what to type instead.
+pub fn not_found(found: &NotFound, language: Language) -> String {
+    match (found, language) {
+        (NotFound::Unknown(name), Language::Dutch) => {
+            format!("`{name}` is hier niet te koop. Typ `lijst` voor wat er is.")
+        }
+        (NotFound::Unknown(name), Language::English) => {
+            format!("`{name}` is not sold here. Type `list` for what is.")
+        }
+        (NotFound::Ambiguous { candidates, .. }, Language::Dutch) => {
+            format!("Welke bedoelt u: {}? Typ meer van de naam.", candidates.join(" of "))
+        }
+        (NotFound::Ambiguous { candidates, .. }, Language::English) => {
+            format!("Which one: {}? Type more of the name.", candidates.join(" or "))
+        }
+        (NotFound::NoPrice(_), _) => refusal(&Refusal::NoPrice(found.to_string()), language),
+        (NotFound::TooDear, _) => refusal(&Refusal::Basket, language),
+    }
+}
+
+/// That the journal cannot be opened, and what to do.
+pub fn journal_lost(path: &Path, why: &JournalError, language: Language) -> String {
+    let words = language.pick(
+        "De kassa kan niet bij zijn opslag. Met verbinding verkoopt hij gewoon; zonder verbinding niets. Bel beheer: er \
+         kunnen verkopen in staan, dus gooi dit bestand niet weg. Beheer trekt deze kassa in en meldt hem opnieuw aan",
+        "The till cannot reach its store. With a connection it sells as always; without one nothing. Call the office: sales \
+         may be in it, so do not throw this file away. The office withdraws this till and enrols it anew",
+    );
+    format!("{words} ({}: {why}).", path.display())
 }
 
 /// How the till is: one line while all is well, more where somebody must do something.
@@ -122,15 +163,31 @@ pub fn state(state: &State, now_ms: u64, language: Language) -> String {
     text
 }
 
-/// What the card heard, where that asks for something.
-pub fn card_told(told: CardTold, language: Language) -> Option<String> {
+/// That the till was closed, and what must be seen to.
+pub fn closed(state: &State, language: Language) -> String {
+    let closed = language.pick("De kassa is gesloten.", "The till is closed.");
+    if state.waiting == 0 {
+        return closed.to_owned();
+    }
+    let rest = language.pick(
+        "verkopen wachten nog op verbinding. Ze staan veilig; start de kassa weer om ze te versturen.",
+        "sales still wait for a connection. They are safe; start the till again to send them.",
+    );
+    format!("{closed} {} {rest}", state.waiting)
+}
+
+/// What the card heard, where that asks for something. Who has paid is never told to try again.
+pub fn card_told(told: CardTold, is_sold: bool, language: Language) -> Option<String> {
     match told {
         CardTold::Nothing | CardTold::Told => None,
+        CardTold::ToldWithScript(_) if is_sold => {
+            Some(language.pick("Het pasje is bijgewerkt.", "The card was updated.").to_owned())
+        }
         CardTold::ToldWithScript(_) => Some(
             language
                 .pick(
-                    "Het pasje is bijgewerkt. Lukte het niet? Probeer het nog eens.",
-                    "The card was updated. If it failed, try once more.",
+                    "Het pasje is bijgewerkt. Er is niets betaald: probeer het nog een keer.",
+                    "The card was updated. Nothing was paid: try once more.",
                 )
                 .to_owned(),
         ),
@@ -158,16 +215,16 @@ pub fn recovered(recovered: &Recovered, language: Language) -> String {
     };
     match recovered {
         Recovered::Approved { sale, client } => format!(
-            "{} ({}). {} void {sale}",
+            "{} ({}). {} {sale}",
             language.pick(
                 "De verkoop van net voor de herstart is BETAALD",
                 "The sale from just before the restart was PAID"
             ),
             who(client),
-            language.pick("Niet meegegeven? Typ:", "Not handed over? Type:"),
+            language.pick("Niet meegegeven? Typ: annuleer", "Not handed over? Type: void"),
         ),
         Recovered::Journalled { sale, client, amount_cents, sold_at_ms } => format!(
-            "{} {} ({}{}). {} void {sale}",
+            "{} {} ({}{}). {} {sale}",
             language.pick(
                 "De laatste verkoop zonder verbinding is opgeslagen,",
                 "The last sale without a connection was stored at"
@@ -175,7 +232,7 @@ pub fn recovered(recovered: &Recovered, language: Language) -> String {
             time_of_day(*sold_at_ms),
             who(client),
             amount_cents.map_or_else(String::new, |cents| format!(", {}", phrases::amount("EUR", cents, language))),
-            language.pick("Niet meegegeven? Typ:", "Not handed over? Type:"),
+            language.pick("Niet meegegeven? Typ: annuleer", "Not handed over? Type: void"),
         ),
         Recovered::Undone { sale } => {
             format!("{} ({sale})", language.pick("Ongedaan gemaakt: er is niets betaald", "Undone: nothing was paid"))

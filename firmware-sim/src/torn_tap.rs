@@ -5,6 +5,7 @@
 
 use card_protocol::Malformed;
 use card_protocol::frame::{Authorise, Authorised, Last, Selected, Status, TapState, decode_answer, get_last, select};
+use card_protocol::pin::PinBlock;
 
 use crate::card::CardReader;
 use crate::reader::Wanted;
@@ -26,17 +27,48 @@ pub struct Signed {
     pub authorised: Authorised,
 }
 
-/// Has a card sign. `next` makes AUTHORISE, each time with a new terminal sequence and nonce.
+/// What is done about a card's PIN.
+#[derive(Clone, Copy, Debug)]
+pub enum Pin<'a> {
+    /// The card goes on without: the service decides what may be bought so.
+    NotAsked,
+    /// A card that has one signs nothing before it is typed: [`TapError::NeedsPin`].
+    Wanted,
+    /// It is shown to the card before it signs.
+    Typed(&'a PinBlock),
+}
+
+/// Has a card sign, without a PIN. `next` makes AUTHORISE, each time with a new terminal sequence and nonce.
 ///
 /// # Errors
 /// [`TapError`]; whatever it is, no answer of the card is known, so nothing can be sold with it.
 pub fn sign(
     reader: &mut dyn CardReader,
+    next: impl FnMut() -> Result<Authorise, TapError>,
+) -> Result<Signed, TapError> {
+    sign_with(reader, Pin::NotAsked, next)
+}
+
+/// The same with a PIN.
+///
+/// # Errors
+/// [`TapError`].
+pub fn sign_with(
+    reader: &mut dyn CardReader,
+    pin: Pin<'_>,
     mut next: impl FnMut() -> Result<Authorise, TapError>,
 ) -> Result<Signed, TapError> {
     reader.await_card(Wanted::Card)?;
-    let selected = first_card(reader)?;
+    let mut selected = first_card(reader)?;
     for _ in 0..AUTHORISE_TRIES {
+        match verify(reader, &selected, pin) {
+            Err(TapError::Torn) => {
+                reader.await_card(Wanted::Again)?;
+                selected = first_card(reader)?;
+                continue;
+            }
+            verified => verified?,
+        }
         let asked = next()?;
         let answer = match ask(reader, "AUTHORISE", asked.command().as_bytes(), Authorised::decode) {
             Err(TapError::Torn) => lost_answer(reader, &selected, &asked)?,
@@ -50,6 +82,27 @@ pub fn sign(
         }
     }
     Err(TapError::Torn)
+}
+
+/// Shows the card its PIN. A card that takes none any more goes on without.
+fn verify(reader: &mut dyn CardReader, selected: &Selected, pin: Pin<'_>) -> Result<(), TapError> {
+    let pin = match pin {
+        Pin::Wanted if selected.has_pin && !selected.is_blocked => {
+            return Err(TapError::NeedsPin { tries_left: None });
+        }
+        Pin::Typed(pin) if selected.has_pin && !selected.is_blocked => pin,
+        _ => return Ok(()),
+    };
+    match ask(reader, "VERIFY", pin.command().as_bytes(), |_| Ok(())) {
+        Err(TapError::Refused { status, .. }) if status == Status::PIN_BLOCKED || status.tries_left() == Some(0) => {
+            Ok(())
+        }
+        Err(TapError::Refused { command, status }) => Err(match status.tries_left() {
+            Some(left) => TapError::NeedsPin { tries_left: Some(left) },
+            None => TapError::Refused { command, status },
+        }),
+        verified => verified,
+    }
 }
 
 /// The card that is shown first, if it is one of ours.

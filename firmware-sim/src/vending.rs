@@ -135,7 +135,7 @@ impl<'t> Machine<'t> {
         sensible("hold", &answered)?;
         if let (Some(card), Some(answer)) = (card, answered.for_card) {
             // a card that is gone again learns it at its next tap
-            let _ = complete(card, answer);
+            let _ = complete(card, answer, answered.script);
         }
         let reason = answered.reason.clone();
         self.answers.push(answered);

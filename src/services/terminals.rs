@@ -13,7 +13,7 @@ use super::key_store::{KeyStore, KeyStoreError};
 use crate::db::connect::{ConnectError, Database};
 use crate::db::organisations::LocationRow;
 use crate::db::terminals::{Journal, TerminalRow};
-use crate::db::{DbError, organisations, terminals};
+use crate::db::{DbError, forwards, organisations, terminals};
 use crate::domain::sale::Terminal;
 
 /// How long a terminal is remembered: one that is revoked is refused this much later at the latest.
@@ -156,7 +156,8 @@ pub async fn hear(database: &Database, id: Uuid, journal: Journal, software: &st
     let conn = database.connection().await?;
     terminals::seen(&conn, id, journal, software).await?;
     let (name, location, location_name) = terminals::place(&conn, id).await?;
-    Ok(Heard { name, location, location_name, stored_to: 0 })
+    let stored_to = forwards::last(&conn, id).await?.map_or(0, |(sequence, _)| sequence.unsigned_abs());
+    Ok(Heard { name, location, location_name, stored_to })
 }
 
 /// Takes a terminal's right to ask.

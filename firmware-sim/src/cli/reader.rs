@@ -8,7 +8,7 @@ use clap::Args;
 use firmware_sim::phrases::Language;
 use firmware_sim::reader::{PcscReader, ReaderFault, ReaderOptions};
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct ReaderArguments {
     /// A real card, in a reader that pcscd knows: whichever has one, or the one whose name has NAME in it
     #[arg(
@@ -30,18 +30,17 @@ impl ReaderArguments {
     }
 
     /// Opens it. `say` puts words on the screen; Ctrl-C ends the waiting.
-    pub(super) fn open(
+    pub(super) fn open(&self, language: Language, say: Box<dyn FnMut(&str) + Send>) -> Result<PcscReader, ReaderFault> {
+        self.open_until(stopped_by_ctrl_c(), language, say)
+    }
+
+    /// The same; waiting ends when this is set.
+    pub(super) fn open_until(
         &self,
+        stop: Arc<AtomicBool>,
         language: Language,
         mut say: Box<dyn FnMut(&str) + Send>,
     ) -> Result<PcscReader, ReaderFault> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let pressed = Arc::clone(&stop);
-        tokio::spawn(async move {
-            if tokio::signal::ctrl_c().await.is_ok() {
-                pressed.store(true, Ordering::Relaxed);
-            }
-        });
         let options = ReaderOptions {
             name: self.reader.clone().filter(|name| !name.is_empty()),
             patience: Duration::from_secs(self.card_seconds),
@@ -50,4 +49,16 @@ impl ReaderArguments {
         };
         PcscReader::open(options, Box::new(move |wanted| say(wanted.words(language))))
     }
+}
+
+/// Set whenever Ctrl-C is pressed.
+pub(super) fn stopped_by_ctrl_c() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let pressed = Arc::clone(&stop);
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            pressed.store(true, Ordering::Relaxed);
+        }
+    });
+    stop
 }

@@ -10,13 +10,15 @@ use firmware_sim::files::CardOnFile;
 use firmware_sim::phrases::Language;
 use firmware_sim::price_list::{Assortment, NotFound};
 use firmware_sim::reader::{PcscReader, nothing_sold, tap_words};
-use firmware_sim::request::{self, Mode, Payer, SaleLine};
+use firmware_sim::request::{self, CardTap, Mode, Payer, SaleLine};
 use firmware_sim::settling::{Answered, Attempt};
-use firmware_sim::terminal::{Order, TapError, complete};
+use firmware_sim::terminal::{Order, TapError, Terminal, complete};
 use firmware_sim::till_screen;
-use firmware_sim::torn_tap::AUTHORISE_TRIES;
+use firmware_sim::torn_tap::{AUTHORISE_TRIES, Pin};
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
+use super::pin::{self, Typed};
 use super::reader::ReaderArguments;
 use super::{AnswerArguments, Failure, Opened, TerminalArguments, parse_quantity};
 
@@ -74,13 +76,13 @@ pub(super) struct TapArguments {
 }
 
 /// The card that is tapped.
-enum Shown {
+pub(super) enum Shown {
     Virtual(Box<CardOnFile>),
     InReader(PcscReader),
 }
 
 impl Shown {
-    const fn card(&mut self) -> &mut dyn CardReader {
+    pub(super) const fn card(&mut self) -> &mut dyn CardReader {
         match self {
             Self::Virtual(card) => &mut card.card,
             Self::InReader(reader) => reader,
@@ -192,7 +194,7 @@ impl Selling {
     /// The card's tap, or the client's name.
     fn payer(&mut self, arguments: &TapArguments) -> Result<Payer, Failure> {
         match (&mut self.card, arguments.by_name) {
-            (Some(card), _) => match self.opened.terminal.tap(card.card(), &self.order) {
+            (Some(card), _) => match tap(&mut self.opened.terminal, card, &self.order, self.language) {
                 Ok(mut tap) => {
                     tap.mac.0[0] ^= u8::from(arguments.wrong_mac);
                     Ok(Payer::Card(tap))
@@ -236,7 +238,10 @@ impl Selling {
 
     fn complete(&mut self, answered: &Answered) {
         let (Some(card), Some(answer)) = (&mut self.card, answered.for_card) else { return };
-        match complete(card.card(), answer) {
+        match complete(card.card(), answer, answered.script) {
+            Ok(()) if answered.script.is_some() => {
+                self.title(("Het pasje is bijgewerkt.", "The card was updated."), "");
+            }
             Ok(()) => {}
             // the service has decided, and the card hears of it another time
             Err(TapError::Torn) => self.title(SALE_STANDS, ""),
@@ -273,6 +278,29 @@ impl Selling {
         let rest = format!(": {}", self.language.pick(words.0, words.1));
         self.title(("Dezelfde verkoop, nog eens gestuurd", "The same sale, sent again"), &rest);
         Ok(())
+    }
+}
+
+/// Has the card sign; its holder types the PIN, if it has one.
+fn tap(terminal: &mut Terminal, card: &mut Shown, order: &Order, language: Language) -> Result<CardTap, TapError> {
+    let mut typed = Typed::Wrong;
+    let mut tries_left = None;
+    loop {
+        let asked = match &typed {
+            Typed::Pin(block) => Pin::Typed(block),
+            Typed::Nothing => Pin::NotAsked,
+            Typed::Wrong => Pin::Wanted,
+        };
+        match terminal.tap_with(card.card(), asked, order) {
+            Err(TapError::NeedsPin { tries_left: left }) => tries_left = left.or(tries_left),
+            tapped => return tapped,
+        }
+        pin::ask(tries_left, true, language);
+        let mut line = Zeroizing::new(String::new());
+        let read = std::io::stdin().read_line(&mut line);
+        pin::show();
+        // nobody is there to type one
+        typed = if read.is_ok() { pin::read(&line, language) } else { Typed::Nothing };
     }
 }
 

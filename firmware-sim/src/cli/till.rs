@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -20,6 +21,7 @@ use firmware_sim::wipe::{CACHE_FILE, Delivered, JOURNAL_FILE, wipe};
 use uuid::Uuid;
 
 use super::enrol::OnScreen;
+use super::reader::{ReaderArguments, stopped_by_ctrl_c};
 use super::{Failure, LanguageCode, parse_quantity};
 
 mod console;
@@ -55,6 +57,8 @@ pub(super) struct TillArguments {
     /// The card's file; without --sell the one that `pay` takes
     #[arg(long, value_name = "FILE", conflicts_with = "by_name")]
     card: Option<PathBuf>,
+    #[command(flatten)]
+    reader: ReaderArguments,
     /// Without a card: the number of the client's wallet
     #[arg(long, value_name = "WALLET", requires = "staff")]
     by_name: Option<u64>,
@@ -69,20 +73,26 @@ pub(super) struct TillArguments {
     status: bool,
 }
 
+impl TillArguments {
+    /// Whether it waits for a card, and must hear of Ctrl-C meanwhile.
+    pub(super) const fn waits_for_a_card(&self) -> bool {
+        self.reader.is_used()
+    }
+}
+
 pub(super) async fn run(arguments: TillArguments) -> Result<ExitCode, Failure> {
     let language: Language = arguments.language.into();
     let file = open_or_enrol(&arguments, language).await?;
     let mut counter = open(&arguments, file, language)?;
     counter.say_recovered();
-    if arguments.status {
-        // what is on the disk, and whether the service answers now
-        counter.catch_up().await;
-        println!("{}", till_words::state(&counter.till.state(), counter.now_ms(), language));
-        return counter.close();
-    }
     counter.catch_up().await;
     if counter.is_revoked() {
         return withdraw(counter).await;
+    }
+    if arguments.status {
+        // what is on the disk, and whether the service answers now
+        println!("{}", till_words::state(&counter.till.state(), counter.now_ms(), language));
+        return counter.close();
     }
     if arguments.forward {
         counter.deliver().await;
@@ -104,7 +114,10 @@ pub(super) async fn run(arguments: TillArguments) -> Result<ExitCode, Failure> {
         });
     }
     match console::run(&mut counter).await? {
-        Ended::Quit => counter.close(),
+        Ended::Quit => {
+            println!(" {}", till_words::closed(&counter.till.state(), language));
+            counter.close()
+        }
         Ended::Revoked => withdraw(counter).await,
     }
 }
@@ -129,7 +142,16 @@ async fn open_or_enrol(arguments: &TillArguments, language: Language) -> Result<
 fn open(arguments: &TillArguments, mut file: TerminalOnFile, language: Language) -> Result<Counter, Failure> {
     let folder = &arguments.folder;
     let client = Client::of(&file, arguments.service.as_deref(), Duration::from_millis(arguments.timeout_ms))?;
-    let mut journal = Journal::open(file_disk(&folder.join(JOURNAL_FILE))?, file.document.terminal)?;
+    let path = folder.join(JOURNAL_FILE);
+    let opened = file_disk(&path).and_then(|disk| Journal::open(disk, file.document.terminal));
+    let mut journal = match opened {
+        Ok(journal) => journal,
+        // a till that cannot store sells with the service all the same
+        Err(why) => {
+            println!("\n ! {}", till_words::journal_lost(&path, &why, language));
+            Journal::stand_in(file.document.terminal, &why)?
+        }
+    };
     // `tap` counts in the terminal's file: neither uses what the other may have used
     journal.skip_sequences(file.document.sequence)?;
     file.document.sequence = journal.reserved_sequence().saturating_add(RESERVE.into());
@@ -145,6 +167,8 @@ fn open(arguments: &TillArguments, mut file: TerminalOnFile, language: Language)
         file,
         screen: Screen { language, has_colour },
         card: arguments.card.clone(),
+        reader: arguments.reader.clone(),
+        stop: if arguments.reader.is_used() { stopped_by_ctrl_c() } else { Arc::default() },
         staff: arguments.staff,
         lines: counter::stdin_lines(),
     })
@@ -154,7 +178,10 @@ fn open(arguments: &TillArguments, mut file: TerminalOnFile, language: Language)
 async fn withdraw(mut counter: Counter) -> Result<ExitCode, Failure> {
     counter.deliver().await;
     let language = counter.screen.language;
-    let delivered = if counter.till.state().waiting == 0 { Delivered::All } else { Delivered::NotAll };
+    let state = counter.till.state();
+    // of a journal that cannot be read nobody knows what waits in it
+    let is_all = state.waiting == 0 && state.journal_fault.is_none();
+    let delivered = if is_all { Delivered::All } else { Delivered::NotAll };
     let file = counter.into_file();
     let wiped = wipe(file, delivered)?;
     let words = language.pick(

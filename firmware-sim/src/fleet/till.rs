@@ -189,7 +189,7 @@ impl Till {
         };
         if let Some(answer) = answered.for_card
             && let Some(card) = self.cards.get_mut(chosen)
-            && let Err(error) = complete(&mut card.card, answer)
+            && let Err(error) = complete(&mut card.card, answer, answered.script)
         {
             self.counted.makes_no_sense(&format!("the card does not believe the answer: {error}"));
         }

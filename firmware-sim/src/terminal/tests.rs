@@ -62,7 +62,7 @@ async fn a_tap_is_sold_and_the_card_is_told() {
     assert_eq!((tap.amount_cents, tap.counter, tap.terminal_sequence), (500, 1, 1));
     let answered = scene.sell(tap).await;
     assert_eq!(answered.outcome, Outcome::Approved);
-    complete(&mut scene.card, answered.for_card.unwrap()).unwrap();
+    complete(&mut scene.card, answered.for_card.unwrap(), None).unwrap();
     let frame = scene.card.transmit(get_last().as_bytes());
     let last = Last::decode(decode_answer(frame.as_bytes()).unwrap().0).unwrap();
     assert_eq!((last.state, last.approved_cents), (TapState::Completed, 500));
@@ -121,7 +121,7 @@ async fn an_answer_of_another_sale_is_not_believed_by_the_card() {
     let tap = scene.tap();
     let earlier = scene.sell(tap).await.for_card.unwrap();
     scene.tap();
-    let refused = complete(&mut scene.card, earlier);
+    let refused = complete(&mut scene.card, earlier, None);
     assert_eq!(refused, Err(TapError::Refused { command: "COMPLETE", status: Status::MAC_WRONG }));
 }
 

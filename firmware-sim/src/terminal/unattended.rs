@@ -12,6 +12,7 @@ use crate::answer::Asked;
 use crate::card::CardReader;
 use crate::request::{Capture, CaptureLine, CardTap, Hold, HoldPayer, Release};
 use crate::settling::Attempt;
+use crate::torn_tap::Pin;
 
 const HOLDS: &str = "/api/v1/holds";
 
@@ -21,7 +22,7 @@ impl Terminal {
     /// # Errors
     /// [`TapError`].
     pub fn tap_to_hold(&mut self, card: &mut dyn CardReader, order: &Order) -> Result<CardTap, TapError> {
-        self.tap_for(TransactionKind::Hold, card, order)
+        self.tap_for(TransactionKind::Hold, card, Pin::NotAsked, order)
     }
 
     /// Writes a hold under this id.

@@ -8,6 +8,7 @@ use super::cache::{Blocked, CardList, Kept};
 use super::requests::{Heard, Heartbeat};
 use super::{Link, Next, Purpose, Till};
 use crate::client::{NoAnswer, Reply};
+use crate::clock::may_lead;
 use crate::price_list::{Catalogue, PriceList};
 use crate::settling::problem;
 
@@ -284,20 +285,31 @@ impl Till {
         self.schedule.read_at_once();
     }
 
-    /// Sets the clock by the `Date` of a 401; answers whether that changed anything.
+    /// Sets the clock by the `Date` of a 401 that is about time; answers whether that changed anything.
     pub(super) fn set_clock(&mut self, reply: &Reply, now_ms: u64) -> bool {
         let date_ms = reply.date().and_then(crate::clock::parse_date);
-        date_ms.is_some_and(|date_ms| self.set_clock_to(date_ms, now_ms))
+        problem(reply).slug == "signature-expired" && date_ms.is_some_and(|date_ms| self.set_clock_to(date_ms, now_ms))
     }
 
     fn set_clock_to(&mut self, service_ms: u64, now_ms: u64) -> bool {
+        let (Ok(service), Ok(own)) = (i64::try_from(service_ms), i64::try_from(now_ms)) else { return false };
+        let offset_ms = service.saturating_sub(own);
+        if !may_lead(self.confirmed_offset_ms, self.clock_floor_ms, offset_ms, service_ms) {
+            return false;
+        }
+        self.confirmed_offset_ms.get_or_insert(offset_ms);
+        self.clock_floor_ms = self.clock_floor_ms.max(service_ms);
         if service_ms.abs_diff(self.stamp(now_ms)) <= CLOCK_SLACK_MS {
             return false;
         }
-        let (Ok(service), Ok(own)) = (i64::try_from(service_ms), i64::try_from(now_ms)) else { return false };
-        self.cache.clock_offset_ms = service.saturating_sub(own);
+        self.cache.clock_offset_ms = offset_ms;
         self.is_cache_new = true;
         true
+    }
+
+    /// This machine's clock was set, or nobody knows any more that it was not: the service may lead it anywhere once more.
+    pub const fn clock_was_set(&mut self) {
+        self.confirmed_offset_ms = None;
     }
 
     fn has_read(&mut self, document: Document, reply: &Reply, now_ms: u64) {

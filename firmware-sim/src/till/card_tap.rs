@@ -67,8 +67,8 @@ pub(super) struct Tapping<'a> {
     /// The tap before, if its answer was torn.
     pub torn: Option<Torn>,
     pub pin: Option<&'a PinBlock>,
-    /// Whether a card that takes no PIN any more is tapped all the same: to bring it a script.
-    pub without_blocked_pin: bool,
+    /// Whether a card that has a PIN is tapped without it.
+    pub without_pin: bool,
 }
 
 /// Taps a card. `check` says no before anything is signed; `asked` makes the AUTHORISE, with a new sequence.
@@ -101,7 +101,7 @@ pub(super) fn tap(
     if let Err(refusal) = check(&selected) {
         return Tapped::Refused(refusal);
     }
-    if selected.has_pin && !selected.is_blocked && !tapping.without_blocked_pin {
+    if selected.has_pin && !selected.is_blocked && !tapping.without_pin {
         let Some(pin) = tapping.pin else { return Tapped::NeedsPin { tries_left: None } };
         match ask(card, pin.command().as_bytes(), |_| Ok(())) {
             Ok(()) => {}

@@ -195,10 +195,19 @@ impl Till {
         self.stuck = Some(Stuck::Conflict(what));
     }
 
-    /// A heartbeat says how far the service is: a journal that was put back is seen before something is sold on it.
+    /// A heartbeat says how far the service is: a journal that was put back is seen before something is sold on it, and a
+    /// service that was restored from a copy gets what it lacks.
     pub(super) fn hears_stored_to(&mut self, stored_to: u64) {
-        if stored_to > self.journal.extent().last {
+        if self.journal_fault().is_some() {
+            return;
+        }
+        let extent = self.journal.extent();
+        if stored_to > extent.last {
             self.ends_too_early(stored_to);
+        } else if (extent.pruned_to..extent.delivered_to).contains(&stored_to)
+            && let Err(error) = self.journal.delivered(stored_to).and_then(|()| self.count_waiting())
+        {
+            self.journal_failed(&error);
         }
     }
 }

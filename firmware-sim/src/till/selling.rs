@@ -16,9 +16,10 @@ use super::{Buyer, CardTold, Ended, Link, Next, Purpose, Refusal, TapFor, Till, 
 use crate::answer::Asked;
 use crate::card::CardReader;
 use crate::client::{NoAnswer, Reply};
-use crate::hex;
 use crate::request::{self, CardTap, Payer, Sale as SaleRequest};
-use crate::settling::{Answered, problem, read, sale_path};
+use crate::settling::{Answered, problem, read, sale_path, script_of};
+
+mod without_pin;
 
 const SALES: &str = "/api/v1/sales";
 const CARD_SCRIPTS: &str = "/api/v1/card-scripts";
@@ -35,7 +36,8 @@ pub(super) struct Sale {
     stage: Stage,
     attempt: Option<Attempt>,
     torn: Option<Torn>,
-    pin_is_blocked: bool,
+    /// The card is tapped without a PIN where the service can be asked.
+    without_pin: bool,
     pause_ms: u64,
 }
 
@@ -126,7 +128,7 @@ impl Till {
             stage,
             attempt: None,
             torn: None,
-            pin_is_blocked: false,
+            without_pin: false,
             pause_ms: ASK_MIN_MS,
         };
         if matches!(sale.stage, Stage::Tap { .. }) {
@@ -230,7 +232,7 @@ impl Till {
             sale.stage = Sale::refused(Refusal::Basket);
             return;
         };
-        let tapping = Tapping { torn: sale.torn.take(), pin, without_blocked_pin: sale.pin_is_blocked && is_online };
+        let tapping = Tapping { torn: sale.torn.take(), pin, without_pin: sale.without_pin && is_online };
         let (terminal, location, amount_cents) = (self.setup.terminal, self.setup.location, sale.amount_cents);
         let (cache, tally, faults) = (&self.cache, &self.tally, self.faults);
         let rules = Rules { cache, tally, faults, now_ms: stamp };
@@ -266,9 +268,9 @@ impl Till {
         match tapped {
             Tapped::Again(torn) => sale.torn = torn,
             Tapped::NeedsPin { tries_left } => sale.stage = Stage::Pin { is_online, tries_left },
-            // the service may have a script that unblocks it: the card is tapped for that alone
-            Tapped::Refused(Refusal::PinBlocked) if is_online && !sale.pin_is_blocked => {
-                sale.pin_is_blocked = true;
+            // the card goes on without one: the service decides what may be bought so, and may have a script that unblocks it
+            Tapped::Refused(Refusal::PinBlocked) if is_online && !sale.without_pin => {
+                sale.without_pin = true;
                 self.tap_to_pay(sale, card, None, is_online, now_ms);
             }
             Tapped::Refused(refusal) => self.refuse(sale, refusal),
@@ -279,10 +281,7 @@ impl Till {
     fn signed(&mut self, sale: &mut Sale, card: [u8; 16], asked: &Authorise, signed: &Authorised, now_ms: u64) {
         let tap = card_tap(card, asked, signed);
         match (asked.is_online, signed.decision) {
-            (true, Decision::Online) if !sale.pin_is_blocked => {
-                self.attempt(sale, Payer::Card(tap.clone()), Some(tap), now_ms);
-            }
-            (true, Decision::Online) => self.want_script(sale, tap, "online", Refusal::PinBlocked, now_ms),
+            (true, Decision::Online) => self.attempt(sale, Payer::Card(tap.clone()), Some(tap), now_ms),
             (true, Decision::Declined) => self.want_script(sale, tap, "declined", Refusal::CardDeclined, now_ms),
             (false, Decision::Declined) => self.refuse(sale, Refusal::CardDeclined),
             (false, Decision::ApprovedOffline) => {
@@ -535,7 +534,7 @@ impl Till {
         let Some(attempt) = &mut sale.attempt else { return };
         if reply.status == 200 {
             return match read(&reply.body, &attempt.asked) {
-                Ok(answered) => self.answered(sale, answered, reply.card_script(), now_ms),
+                Ok(answered) => self.answered(sale, answered, script_of(reply), now_ms),
                 Err(_) => {
                     attempt.may_be_booked = true;
                     self.pause(sale, false, 0, now_ms);
@@ -564,7 +563,7 @@ impl Till {
         }
     }
 
-    fn answered(&mut self, sale: &mut Sale, answered: Answered, script: Option<&str>, now_ms: u64) {
+    fn answered(&mut self, sale: &mut Sale, answered: Answered, script: Option<Script>, now_ms: u64) {
         let Some(attempt) = &sale.attempt else { return };
         let (id, tap) = (attempt.id, attempt.tap.clone());
         self.forget_note(id);
@@ -575,7 +574,6 @@ impl Till {
             // it may have been moved: the card signs where it stands
             self.schedule.hear_at_once();
         }
-        let script = script.and_then(|digits| Script::decode(&hex::decode::<{ Script::LENGTH }>(digits)?).ok());
         let for_card = answered.for_card;
         let ended = Box::new(Ended::Answered { id, answered, card: CardTold::Nothing });
         match (for_card, tap) {

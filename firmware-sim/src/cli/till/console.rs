@@ -1,12 +1,12 @@
 //! What staff type at a till.
 
-use firmware_sim::phrases::Language;
+use firmware_sim::phrases::{self, Language};
 use firmware_sim::random::now_ms;
 use firmware_sim::request::{Client as Buyer, SaleLine};
 use firmware_sim::till_words;
 use uuid::Uuid;
 
-use super::counter::{Counter, Ended};
+use super::counter::{Counter, Ended, Sold};
 use crate::cli::tap::order_lines;
 use crate::cli::{Failure, parse_quantity};
 
@@ -16,7 +16,7 @@ const HELP: (&str, &str) = (
   pas BESTAND       kiest het pasje     betaal     betaalt met het pasje
   naam NUMMER       betaalt op naam van een cliënt
   lijst             wat hier te koop is
-  void VERKOOP      maakt een verkoop van vandaag ongedaan, door hetzelfde pasje of: void VERKOOP NUMMER
+  annuleer VERKOOP  maakt een verkoop van vandaag op het gekozen pasje ongedaan; op naam: annuleer VERKOOP NUMMER
   status            hoe het met de kassa is
   verbind           probeert nu verbinding te maken
   stop              sluit de kassa",
@@ -25,7 +25,7 @@ const HELP: (&str, &str) = (
   card FILE         chooses the card    pay        pays with it
   name NUMBER       pays by a client's name
   list              what is sold here
-  void SALE         undoes a sale of today, of the same card, or: void SALE NUMBER
+  void SALE         undoes a sale of today by the chosen card; by name: void SALE NUMBER
   status            how the till is
   connect           tries to connect now
   quit              closes the till",
@@ -52,10 +52,10 @@ enum Typed {
 fn read(line: &str) -> Result<Typed, String> {
     let line = line.trim();
     let (word, rest) = line.split_once(' ').map_or((line, ""), |(word, rest)| (word, rest.trim()));
-    let number = |text: &str| text.parse::<u64>().map_err(|_| format!("`{text}`?"));
+    let number = |text: &str| text.parse::<u64>().map_err(|_| format!("`{text}`"));
     Ok(match (word.to_lowercase().as_str(), rest) {
         ("", _) => Typed::Nothing,
-        ("help" | "hulp" | "?", _) => Typed::Help,
+        ("help" | "hulp" | "?", "") => Typed::Help,
         ("bon" | "bill", "") => Typed::Bill,
         ("leeg" | "clear", "") => Typed::Clear,
         ("pas" | "card", path) if !path.is_empty() => Typed::Card(path.to_owned()),
@@ -65,7 +65,7 @@ fn read(line: &str) -> Result<Typed, String> {
         ("void" | "annuleer", rest) if !rest.is_empty() => {
             let (sale, wallet) = rest.split_once(' ').map_or((rest, None), |(sale, wallet)| (sale, Some(wallet)));
             let wallet = wallet.map(number).transpose()?;
-            Typed::Void(Uuid::parse_str(sale).map_err(|_| format!("`{sale}`?"))?, wallet)
+            Typed::Void(Uuid::parse_str(sale).map_err(|_| format!("`{sale}`"))?, wallet)
         }
         ("status", "") => Typed::Status,
         ("verbind" | "connect", "") => Typed::Connect,
@@ -83,9 +83,12 @@ pub(super) async fn run(counter: &mut Counter) -> Result<Ended, Failure> {
     let mut shown = counter.till.state().link;
     loop {
         let line = loop {
+            counter.look_at_clock();
             let line = tokio::select! {
                 biased;
                 line = counter.lines.recv() => Some(line),
+                // as `stop` does
+                _ = tokio::signal::ctrl_c() => Some(None),
                 goes_on = work(&mut counter.till, &mut counter.client) => {
                     if !goes_on {
                         return Ok(Ended::Revoked);
@@ -106,12 +109,21 @@ pub(super) async fn run(counter: &mut Counter) -> Result<Ended, Failure> {
         counter.till.set_aside();
         let Some(line) = line else { return Ok(Ended::Quit) };
         match read(&line) {
-            Err(what) => println!(" {} {what}", language.pick("Dat begrijpt de kassa niet:", "Not understood:")),
+            Err(what) => println!(
+                " {} {what}. {}",
+                language.pick("Dat begrijpt de kassa niet:", "The till does not understand:"),
+                language.pick("Typ `hulp` voor wat hier kan.", "Type `help` for what can be done here."),
+            ),
             Ok(Typed::Quit) => return Ok(Ended::Quit),
             // what one sale is refused for ends no till
             Ok(typed) => {
+                let says_state = matches!(typed, Typed::Status | Typed::Connect);
                 if let Err(failure) = act(counter, &mut bill, typed).await {
                     println!(" {failure}");
+                }
+                // a change that was shown is not shown once more
+                if says_state {
+                    shown = counter.till.state().link;
                 }
             }
         }
@@ -128,18 +140,12 @@ async fn act(counter: &mut Counter, bill: &mut Vec<SaleLine>, typed: Typed) -> R
         Typed::Help => println!("{}", language.pick(HELP.0, HELP.1)),
         Typed::Bill => show_bill(counter, bill),
         Typed::Clear => bill.clear(),
-        Typed::Card(path) => counter.card = Some(path.into()),
+        Typed::Card(path) => counter.choose_card(path.into()),
         Typed::Pay | Typed::Name(_) if bill.is_empty() => {
             println!(" {}", language.pick("De bon is leeg.", "The bill is empty."));
         }
-        Typed::Pay => {
-            counter.sell_lines(bill, None).await?;
-            bill.clear();
-        }
-        Typed::Name(wallet) => {
-            counter.sell_lines(bill, Some(wallet)).await?;
-            bill.clear();
-        }
+        Typed::Pay => pay(counter, bill, None).await?,
+        Typed::Name(wallet) => pay(counter, bill, Some(wallet)).await?,
         Typed::List => {
             if let Some(assortment) = counter.till.cache().assortment() {
                 print!("{}", counter.screen.catalogue(assortment));
@@ -158,9 +164,25 @@ async fn act(counter: &mut Counter, bill: &mut Vec<SaleLine>, typed: Typed) -> R
                 println!(" {words}");
                 return Ok(());
             };
-            bill.extend(order_lines(assortment, &[(name, quantity)])?);
+            let lines = order_lines(assortment, &[(name, quantity)]);
+            bill.extend(lines.map_err(|found| till_words::not_found(&found, language))?);
             show_bill(counter, bill);
         }
+    }
+    Ok(())
+}
+
+/// What was not sold stays on the bill: another card, or a name, may do.
+async fn pay(counter: &mut Counter, bill: &mut Vec<SaleLine>, by_name: Option<u64>) -> Result<(), Failure> {
+    match counter.sell_lines(bill, by_name).await? {
+        Sold::Decided => bill.clear(),
+        Sold::Nothing => println!(
+            " {}",
+            counter.screen.language.pick(
+                "De bon staat er nog. Typ `leeg` als hij weg kan.",
+                "The bill is still there. Type `clear` if it is not needed.",
+            )
+        ),
     }
     Ok(())
 }
@@ -178,8 +200,13 @@ fn show_bill(counter: &Counter, bill: &[SaleLine]) {
         );
         println!("   {} × {name}", line.quantity);
     }
-    if bill.is_empty() {
-        println!(" {}", language.pick("De bon is leeg.", "The bill is empty."));
+    let most_cents = counter.till.cache().assortment().and_then(|assortment| assortment.greatest_cents(bill).ok());
+    match most_cents {
+        _ if bill.is_empty() => println!(" {}", language.pick("De bon is leeg.", "The bill is empty.")),
+        Some(cents) => {
+            println!("   {} {}", language.pick("hoogstens", "at most"), phrases::amount("EUR", cents, language));
+        }
+        None => {}
     }
 }
 
@@ -189,7 +216,9 @@ fn void(counter: &mut Counter, sale: Uuid, wallet: Option<u64>) -> Result<(), Fa
         (Some(wallet), _) => Buyer::Wallet(wallet),
         (None, Some(path)) => Buyer::Card(firmware_sim::files::CardOnFile::open(path)?.id),
         (None, None) => {
-            return Err(language.pick("van welk pasje? Typ: pas BESTAND", "of which card? Type: card FILE").into());
+            return Err(language
+                .pick("Van welk pasje? Typ eerst: pas BESTAND", "Of which card? First type: card FILE")
+                .into());
         }
     };
     counter.till.undo(sale, buyer, counter.staff, now_ms())?;
@@ -236,6 +265,7 @@ mod tests {
             ("pas kaart 1.json", Typed::Card("kaart 1.json".to_owned())),
             ("Glas wijn=2", Typed::Item("Glas wijn".to_owned(), 2)),
             ("koffie", Typed::Item("koffie".to_owned(), 1)),
+            ("Hulp bij douchen", Typed::Item("Hulp bij douchen".to_owned(), 1)),
             ("stop", Typed::Quit),
             ("", Typed::Nothing),
         ] {

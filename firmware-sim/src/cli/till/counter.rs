@@ -1,20 +1,23 @@
 //! One till at a counter: drives it over a connection, holds cards to it, and says what happens.
 
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::io::BufRead as _;
 use std::path::PathBuf;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use card_protocol::pin::PinBlock;
-use firmware_sim::answer::Answer;
+use firmware_sim::answer::{Answer, Outcome};
 use firmware_sim::client::Client;
 use firmware_sim::files::{CardOnFile, TerminalOnFile};
 use firmware_sim::journal::{Journal, file_disk};
 use firmware_sim::phrases;
 use firmware_sim::random::now_ms;
+use firmware_sim::reader::Wanted as Reading;
 use firmware_sim::request::{Mode, SaleLine};
-use firmware_sim::till::{Buyer, Ended as SaleEnded, Next, TapFor, Till, Transport, Wanted};
-use firmware_sim::till_screen::{Screen, Shown};
+use firmware_sim::till::{Buyer, Ended as SaleEnded, Next, Refusal, TapFor, Till, Transport, Wanted};
+use firmware_sim::till_screen::{Screen, Shown as ShownSale};
 use firmware_sim::till_words;
 use firmware_sim::wipe::JOURNAL_FILE;
 use tokio::sync::mpsc;
@@ -22,7 +25,9 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::cli::Failure;
-use crate::cli::tap::order_lines;
+use crate::cli::pin::{self, Typed};
+use crate::cli::reader::ReaderArguments;
+use crate::cli::tap::{Shown, order_lines};
 
 /// Requests that a till makes before it lets staff begin: all that is due once, and no more.
 const CATCH_UP_MAX: usize = 40;
@@ -48,6 +53,9 @@ pub(super) struct Counter {
     pub(super) file: TerminalOnFile,
     pub(super) screen: Screen,
     pub(super) card: Option<PathBuf>,
+    pub(super) reader: ReaderArguments,
+    /// Set by Ctrl-C.
+    pub(super) stop: Arc<AtomicBool>,
     pub(super) staff: Option<Uuid>,
     pub(super) lines: mpsc::UnboundedReceiver<Zeroizing<String>>,
 }
@@ -86,12 +94,82 @@ impl Counter {
         }
     }
 
+    /// A machine whose clock was set may be led anywhere once more, as when it started.
+    pub(super) fn look_at_clock(&mut self) {
+        if !self.client.clock().is_confirmed() {
+            self.till.clock_was_set();
+        }
+    }
+
+    fn say_offline(&self, has_tapped: bool) {
+        let words = if has_tapped {
+            self.says(
+                "Geen verbinding. Houd het pasje nog één keer voor.",
+                "No connection. Hold the card to it once more.",
+            )
+        } else {
+            self.says("Geen verbinding: de kassa probeert het zonder.", "No connection: the till tries without.")
+        };
+        println!("\n ○  {words}");
+    }
+
+    /// Takes this card from now on, and says whose it is.
+    pub(super) fn choose_card(&mut self, path: PathBuf) {
+        match CardOnFile::open(&path) {
+            Ok(card) => {
+                println!(" {} {}", self.says("Pasje van", "Card of"), card.label);
+                self.card = Some(path);
+            }
+            Err(error) => println!(
+                " {} ({error})",
+                self.says(
+                    "Dit pasje is niet te lezen. Klopt de naam van het bestand?",
+                    "This card cannot be read. Is the file's name right?",
+                )
+            ),
+        }
+    }
+
+    /// A client by name and number, as far as the till knows: staff see whom they named.
+    fn name_of(&self, wallet: u64) -> String {
+        let cards = self.till.cache().cards.iter().flat_map(|kept| &kept.document.cards);
+        match cards.into_iter().find(|entry| entry.wallet == wallet) {
+            Some(entry) => format!("{} (nr. {wallet})", entry.name),
+            None => format!("nr. {wallet}"),
+        }
+    }
+
+    /// The card that pays.
+    fn open_card(&self) -> Result<Shown, Failure> {
+        if let Some(path) = &self.card {
+            return Ok(Shown::Virtual(Box::new(CardOnFile::open(path)?)));
+        }
+        let language = self.screen.language;
+        if !self.reader.is_used() {
+            return Err(self
+                .says(
+                    "Kies eerst een pasje. Typ: pas BESTAND, of start de kassa met --reader.",
+                    "Choose a card first. Type: card FILE, or start the till with --reader.",
+                )
+                .into());
+        }
+        let opened = self.reader.open_until(Arc::clone(&self.stop), language, Box::new(|words| println!("\n {words}")));
+        opened.map(Shown::InReader).map_err(|fault| fault.words(language).into())
+    }
+
     /// Does what is due, once.
     pub(super) async fn catch_up(&mut self) {
         for _ in 0..CATCH_UP_MAX {
+            self.look_at_clock();
             match self.till.step(now_ms()) {
                 Next::Send(request) => {
-                    let reply = Transport::send(&mut self.client, &request).await;
+                    let reply = tokio::select! {
+                        reply = Transport::send(&mut self.client, &request) => reply,
+                        _ = tokio::signal::ctrl_c() => {
+                            self.till.set_aside();
+                            break;
+                        }
+                    };
                     self.till.replied(request.ticket, reply, now_ms());
                 }
                 _ => break,
@@ -160,41 +238,50 @@ impl Counter {
 
     pub(super) async fn sell(&mut self, items: &[(String, u32)], by_name: Option<u64>) -> Result<Sold, Failure> {
         let Some(assortment) = self.till.cache().assortment() else {
-            let words = till_words::refusal(&firmware_sim::till::Refusal::NothingKnown, self.screen.language);
+            let words = till_words::refusal(&Refusal::NothingKnown, self.screen.language);
             println!("\n {words}");
             return Ok(Sold::Nothing);
         };
-        let lines = order_lines(assortment, items)?;
+        let lines =
+            order_lines(assortment, items).map_err(|found| till_words::not_found(&found, self.screen.language))?;
         self.sell_lines(&lines, by_name).await
     }
 
     /// Sells, and shows how it ended.
     pub(super) async fn sell_lines(&mut self, lines: &[SaleLine], by_name: Option<u64>) -> Result<Sold, Failure> {
         self.mend_journal();
-        let mut card = match (&self.card, by_name) {
-            (_, Some(_)) => None,
-            (Some(path), None) => Some(CardOnFile::open(path)?),
-            (None, None) => {
-                return Err(self.says("welk pasje? Typ: pas BESTAND", "which card? Type: card FILE").into());
-            }
-        };
+        // the service takes none without, and what is stored without would only wait for the office
+        if by_name.is_some() && self.staff.is_none() {
+            return Err(self
+                .says(
+                    "Op naam verkopen kan pas als de kassa weet wie u bent. Start de kassa met --staff.",
+                    "To sell by name the till must know who you are. Start the till with --staff.",
+                )
+                .into());
+        }
+        let mut card = if by_name.is_none() { Some(self.open_card()?) } else { None };
         let buyer = by_name.map_or(Buyer::Card, Buyer::Wallet);
         let label = match (&card, by_name) {
-            (Some(card), _) => card.label.clone(),
-            (None, wallet) => format!("nr. {}", wallet.unwrap_or(0)),
+            (Some(Shown::Virtual(card)), _) => card.label.clone(),
+            (Some(Shown::InReader(_)), _) => self.says("pasje in de lezer", "card in the reader").to_owned(),
+            (None, wallet) => self.name_of(wallet.unwrap_or(0)),
         };
         let wanted = Wanted { buyer, mode: Mode::Online, staff: self.staff, lines: lines.to_vec() };
         self.till.sell(wanted, now_ms())?;
         let ended = self.drive(card.as_mut()).await;
-        if let Some(failure) = card.as_ref().and_then(|card| card.card.failure()) {
+        if let Some(Shown::Virtual(card)) = &card
+            && let Some(failure) = card.card.failure()
+        {
             eprintln!("firmware-sim: the card's file cannot be written: {failure}");
         }
         Ok(self.show(&ended, &label, lines))
     }
 
-    async fn drive(&mut self, mut card: Option<&mut CardOnFile>) -> SaleEnded {
-        let mut has_said_asking = false;
+    async fn drive(&mut self, mut card: Option<&mut Shown>) -> SaleEnded {
+        let (mut has_said_asking, mut has_said_offline, mut has_tapped) = (false, false, false);
+        self.stop.store(false, Ordering::Relaxed);
         loop {
+            self.look_at_clock();
             match self.till.step(now_ms()) {
                 Next::Send(request) => {
                     let reply = tokio::select! {
@@ -222,9 +309,16 @@ impl Counter {
                         _ = tokio::signal::ctrl_c() => self.till.cancel(now_ms()),
                     }
                 }
-                Next::Tap(tap_for) => self.hold(card.as_deref_mut(), tap_for, None),
+                Next::Tap(tap_for) => {
+                    if tap_for == TapFor::Offline && !std::mem::replace(&mut has_said_offline, true) {
+                        self.say_offline(has_tapped);
+                    }
+                    has_tapped = true;
+                    self.hold(card.as_deref_mut(), tap_for, None);
+                }
                 Next::Pin { tries_left } => match self.ask_pin(tries_left).await {
-                    Some(pin) => self.hold(card.as_deref_mut(), TapFor::Online, Some(&pin)),
+                    Some(Typed::Pin(pin)) => self.hold(card.as_deref_mut(), TapFor::Online, Some(&pin)),
+                    Some(_) => self.till.go_without_pin(),
                     None => self.till.cancel(now_ms()),
                 },
                 Next::Ended(ended) => return ended,
@@ -236,44 +330,32 @@ impl Counter {
         }
     }
 
-    fn hold(&mut self, card: Option<&mut CardOnFile>, tap_for: TapFor, pin: Option<&PinBlock>) {
-        if tap_for == TapFor::Offline {
-            let words = self.says(
-                "Geen verbinding: houd het pasje nog eens voor.",
-                "No connection: hold the card to the till once more.",
-            );
-            println!("\n ○  {words}");
+    fn hold(&mut self, card: Option<&mut Shown>, tap_for: TapFor, pin: Option<&PinBlock>) {
+        let wanted = if tap_for == TapFor::Again { Reading::Again } else { Reading::Card };
+        let Some(card) = card else { return self.till.cancel(now_ms()) };
+        // the card that is to hear how it ended lies there still, or has gone
+        if tap_for != TapFor::Complete
+            && let Err(fault) = card.card().await_card(wanted)
+        {
+            println!("\n {}", fault.words(self.screen.language));
+            return self.till.cancel(now_ms());
         }
-        match card {
-            Some(card) => self.till.tap(&mut card.card, pin, now_ms()),
-            None => self.till.cancel(now_ms()),
-        }
+        self.till.tap(card.card(), pin, now_ms());
     }
 
-    /// None: nothing was typed.
-    async fn ask_pin(&mut self, tries_left: Option<u8>) -> Option<PinBlock> {
-        let words = self.says("Pincode van het pasje: ", "The card's PIN: ");
-        let left = tries_left.map_or_else(String::new, |left| {
-            format!("{} {left}. ", self.says("Dat klopte niet; pogingen over:", "That was not right; tries left:"))
-        });
-        print!("\n {left}{words}");
-        let _ = std::io::stdout().flush();
-        set_echo(false);
-        let line = tokio::select! {
-            line = self.lines.recv() => line,
-            _ = tokio::signal::ctrl_c() => None,
-        };
-        set_echo(true);
-        println!();
-        let line = line?;
-        if line.trim().is_empty() {
-            return None;
-        }
-        match PinBlock::of_digits(line.trim().as_bytes()) {
-            Ok(pin) => Some(pin),
-            Err(_) => {
-                println!(" {}", self.says("Een pincode heeft 4 tot 8 cijfers.", "A PIN has 4 to 8 digits."));
-                Box::pin(self.ask_pin(None)).await
+    /// None: the sale is stopped.
+    async fn ask_pin(&mut self, tries_left: Option<u8>) -> Option<Typed> {
+        loop {
+            pin::ask(tries_left, self.till.may_go_without_pin(), self.screen.language);
+            let line = tokio::select! {
+                line = self.lines.recv() => line,
+                _ = tokio::signal::ctrl_c() => None,
+            };
+            pin::show();
+            match pin::read(&line?, self.screen.language) {
+                Typed::Wrong => {}
+                Typed::Nothing if !self.till.may_go_without_pin() => return None,
+                typed => return Some(typed),
             }
         }
     }
@@ -296,7 +378,7 @@ impl Counter {
                 match Answer::read(&answered.bytes) {
                     Ok(answer) => print!(
                         "{}",
-                        self.screen.sale(&Shown {
+                        self.screen.sale(&ShownSale {
                             terminal: &self.file.document.name,
                             client: label,
                             lines,
@@ -306,10 +388,11 @@ impl Counter {
                     ),
                     Err(error) => eprintln!("firmware-sim: {error}"),
                 }
+                let is_sold = matches!(answered.outcome, Outcome::Approved | Outcome::ApprovedInPart);
                 if let Some(nonsense) = &answered.nonsense {
                     eprintln!("firmware-sim: the answer makes no sense: {nonsense}");
                 }
-                if let Some(words) = till_words::card_told(*card, language) {
+                if let Some(words) = till_words::card_told(*card, is_sold, language) {
                     println!(" {words}");
                 }
                 Sold::Decided
@@ -328,9 +411,15 @@ impl Counter {
                 Sold::Decided
             }
             SaleEnded::Refused { refusal, card, undoes } => {
-                print!("{}", self.screen.not_with_this_card(&self.file.document.name, label));
+                let terminal = &self.file.document.name;
+                let is_by_card = !matches!(refusal, Refusal::NeedsCard);
+                let text = match is_by_card {
+                    true => self.screen.not_with_this_card(terminal, label),
+                    false => self.screen.not_now(terminal, label),
+                };
+                print!("{text}");
                 println!("\n {}", till_words::refusal(refusal, language));
-                if let Some(words) = till_words::card_told(*card, language) {
+                if let Some(words) = till_words::card_told(*card, false, language) {
                     println!(" {words}");
                 }
                 undone(undoes);
@@ -352,14 +441,5 @@ impl Counter {
                 Sold::Nothing
             }
         }
-    }
-}
-
-/// Whether what is typed is shown. Where there is no terminal there is nothing to hide.
-fn set_echo(is_on: bool) {
-    if std::io::stdin().is_terminal() {
-        let word = if is_on { "echo" } else { "-echo" };
-        // without `stty` the digits are seen, and the till works
-        let _ = Command::new("stty").arg(word).stdin(Stdio::inherit()).status();
     }
 }

@@ -157,7 +157,7 @@ fn a_torn_tap_goes_on_with_what_the_card_signed() {
 }
 
 #[test]
-fn a_pin_is_asked_where_the_card_has_one_and_three_wrong_ones_sell_nothing() {
+fn a_pin_is_asked_where_the_card_has_one_and_after_three_wrong_ones_the_service_decides() {
     let mut world = World::new();
     let (right, wrong) = (PinBlock::of_digits(b"1234").unwrap(), PinBlock::of_digits(b"4321").unwrap());
     let mut card = pin_card(5);
@@ -174,7 +174,7 @@ fn a_pin_is_asked_where_the_card_has_one_and_three_wrong_ones_sell_nothing() {
     let script = Script::sign(&key, &[5; 16], 1, 1, Change::Unblock);
     *world.book.script.lock().unwrap() = Some(hex::encode(&script.encode()));
     let ended = world.go_on(&mut card, Some(&wrong));
-    let Ended::Refused { refusal: Refusal::PinBlocked, card: told, .. } = ended else { panic!("{ended:?}") };
+    let Ended::Answered { card: told, .. } = ended else { panic!("{ended:?}") };
     assert_eq!((told, card.state().pin_tries_left), (CardTold::ToldWithScript(1), 3));
 }
 
