@@ -210,3 +210,24 @@ fn a_terminal_that_was_moved_signs_where_it_stands_now_also_after_a_restart() {
     let ended = world.sell_by_card(5, &[line(1, 1)]);
     assert!(matches!(ended, Ended::Offline { .. }), "{ended:?}");
 }
+
+#[test]
+fn another_card_that_pays_without_the_service_takes_no_attempts_place_and_the_attempt_is_undone() {
+    for network in [Network::Silent, Network::AnswerLost] {
+        let mut world = World::cut_off(network);
+        let (mut first, mut second) = (card(5), card(6));
+        world.till.sell(wanted(Buyer::Card, &[line(1, 1)]), world.now_ms).unwrap();
+        world.till.tap(&mut first, None, world.now_ms);
+        let Next::Send(request) = world.till.step(world.now_ms) else { panic!() };
+        world.carry(&request);
+        let ended = world.go_on(&mut second, None);
+        let Ended::Offline { id, instead_of: None, .. } = ended else { panic!("{ended:?}") };
+        assert_eq!(world.till.state().undoing, 1);
+        world.network = Network::Up;
+        world.rest(120_000);
+        assert_eq!(world.book.forwarded(id), Some(100));
+        let sale = request.post.unwrap().1;
+        assert!(world.book.closed.lock().unwrap().contains(&sale));
+        assert_eq!(world.till.take_recovered(), [Recovered::Undone { sale }]);
+    }
+}
