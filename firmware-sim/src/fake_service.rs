@@ -54,6 +54,8 @@ pub(crate) struct Book {
     pub(crate) time_ms: AtomicU64,
     /// A script for whoever is answered next, in digits.
     pub(crate) script: Mutex<Option<String>>,
+    /// Answers every sale, or every question after one, with this status and no words; 0: as it should.
+    pub(crate) refuses_sales: AtomicU32,
     /// Answers every forward with this status.
     pub(crate) refuses_forwards: AtomicU32,
     /// The version of its prices.
@@ -125,6 +127,10 @@ impl Book {
         let version = self.price_list.load(Ordering::Relaxed);
         let known = |etag: u32| request.head.contains(&format!("if-none-match: \"{etag}\""));
         let services = [1, 2, 3].map(|tag| json!({"id": Uuid::from_bytes([tag; 16]), "name": format!("Dienst {tag}")}));
+        let refuses = self.refuses_sales.load(Ordering::Relaxed);
+        if refuses != 0 && request.path.starts_with("/api/v1/sales") {
+            return Some((u16::try_from(refuses).unwrap(), None, Vec::new()));
+        }
         match (request.method.as_str(), request.path.as_str()) {
             ("GET", "/api/v1/catalogue") if known(7) => Some((304, Some(7), Vec::new())),
             ("GET", "/api/v1/catalogue") => {

@@ -452,11 +452,6 @@ impl Till {
             self.pause(sale, false, 0, now_ms);
         } else {
             self.is_away(now_ms);
-            if sale.may_be_booked().is_none()
-                && let Some(attempt) = &sale.attempt
-            {
-                self.forget_note(attempt.id);
-            }
             self.go_offline(sale, now_ms);
         }
     }

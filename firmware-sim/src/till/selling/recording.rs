@@ -9,6 +9,12 @@ use crate::till::{Buyer, Ended, Refusal, Till};
 impl Till {
     /// Goes on without the service.
     pub(super) fn go_offline(&mut self, sale: &mut Sale, now_ms: u64) {
+        // of what certainly was not booked nothing is to be asked after a restart
+        if sale.may_be_booked().is_none()
+            && let Some(attempt) = &sale.attempt
+        {
+            self.forget_note(attempt.id);
+        }
         let rules = Rules { cache: &self.cache, tally: &self.tally, faults: self.faults, now_ms: self.stamp(now_ms) };
         let allowed = match (self.journal_fault(), sale.wanted.buyer) {
             (Some(fault), _) => Err(Refusal::Journal(fault)),

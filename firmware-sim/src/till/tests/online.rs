@@ -231,3 +231,16 @@ fn another_card_that_pays_without_the_service_takes_no_attempts_place_and_the_at
         assert_eq!(world.till.take_recovered(), [Recovered::Undone { sale }]);
     }
 }
+
+#[test]
+fn an_attempt_that_the_service_put_off_and_nothing_booked_is_not_undone_after_a_restart() {
+    let mut world = World::new();
+    world.book.refuses_sales.store(503, Ordering::Relaxed);
+    let ended = world.sell_by_card(5, &[line(1, 1)]);
+    assert!(matches!(ended, Ended::Offline { instead_of: None, .. }), "{ended:?}");
+    world.book.refuses_sales.store(0, Ordering::Relaxed);
+    world.restart();
+    world.rest(70_000);
+    let recovered = world.till.take_recovered();
+    assert!(!recovered.iter().any(|one| matches!(one, Recovered::Undone { .. })), "{recovered:?}");
+}
