@@ -61,6 +61,9 @@ impl Book {
     fn offline(&self, request: &Request) -> Option<(u16, Option<u32>, Vec<u8>)> {
         let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
         let ok = |value: Value| Some((200, None, value.to_string().into_bytes()));
+        if let Some(refused) = self.refusal(path) {
+            return Some(refused);
+        }
         if self.is_revoked.load(Ordering::Relaxed) && path != "/api/v1/forwards" {
             return Some((401, None, json!({"type": "/problems/terminal-revoked"}).to_string().into_bytes()));
         }

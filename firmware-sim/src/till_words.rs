@@ -112,6 +112,20 @@ pub fn state(state: &State, now_ms: u64, language: Language) -> String {
         )),
         None => {}
     }
+    if let Some(what) = &state.problem {
+        text.push_str(&format!(
+            "\n! {} ({what})",
+            language.pick(
+                "De centrale antwoordt niet zoals het hoort; blijft dit zo, bel dan beheer. Verkopen kan gewoon.",
+                "The service does not answer as it should; if this goes on, call the office. Selling goes on.",
+            )
+        ));
+    }
+    if let Some(what) = &state.own_problem {
+        let words =
+            language.pick("Er gaat iets mis in de kassa; bel beheer", "Something fails in the till; call the office");
+        text.push_str(&format!("\n! {words} ({what})"));
+    }
     if let Some(fault) = &state.journal_fault {
         text.push_str(&format!("\n! {}", refusal(&Refusal::Journal(fault.clone()), language)));
     }
@@ -208,6 +222,7 @@ mod tests {
             journal_fault: None,
             is_revoked: false,
             problem: None,
+            own_problem: None,
             undoing: 0,
         }
     }

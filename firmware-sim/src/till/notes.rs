@@ -72,7 +72,7 @@ impl Till {
                     self.journal_failed(&error);
                 }
             }
-            Err(error) => self.problem = Some(error.to_string()),
+            Err(error) => self.own_problem = Some(error.to_string()),
         }
         self.notes.retain(|known| known.id != note.id);
         self.notes.push(note);
@@ -86,7 +86,7 @@ impl Till {
         // the void has an id of its own, the same at each try: after a restart too
         match self.new_id(self.last_ms) {
             Ok(void) => self.keep_note(Note { id, client, staff, undoing: Undoing::Undo { void } }),
-            Err(error) => self.problem = Some(error.to_string()),
+            Err(error) => self.own_problem = Some(error.to_string()),
         }
     }
 

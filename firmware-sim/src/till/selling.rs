@@ -475,6 +475,7 @@ impl Till {
         }
         let problem = problem(reply);
         let retry_after_ms = reply.retry_after().map_or(0, |wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+        let is_about_sale = matches!(reply.status, 409 | 422) || problem.slug == "terminal-revoked";
         match reply.status {
             404 if !was_post && problem.slug == "sale-unknown" => sale.stage = Stage::Post,
             429 | 503 => self.pause(sale, was_post, retry_after_ms, now_ms),
@@ -482,14 +483,16 @@ impl Till {
                 attempt.has_new_clock = true;
                 sale.stage = if was_post { Stage::Post } else { Stage::Ask };
             }
-            400..=499 if attempt.may_be_booked => self.pause(sale, false, 0, now_ms),
-            400..=499 => {
+            _ if is_about_sale && attempt.may_be_booked => self.pause(sale, false, 0, now_ms),
+            _ if is_about_sale => {
                 let id = attempt.id;
                 self.forget_note(id);
                 sale.stage = Stage::Ended(Box::new(Ended::Problem { id, problem }));
             }
+            // all else is no word on this sale, whoever said it: of the sale nothing is known, as after a 5xx
             _ => {
                 attempt.may_be_booked |= was_post;
+                self.problem = Some(problem.to_string());
                 self.pause(sale, false, 0, now_ms);
             }
         }
