@@ -92,6 +92,11 @@ impl Book {
                 let id = Uuid::parse_str(path.split('/').nth(4).unwrap()).unwrap();
                 let known = self.answers.lock().unwrap().contains_key(&id) || self.forwarded(id).is_some();
                 self.closed.lock().unwrap().insert(id);
+                let is_stored = self.journal.lock().unwrap().values().any(|record| record.id == Some(id));
+                if !known && is_stored {
+                    return ok(json!({"id": Uuid::nil(), "operation": "void", "outcome": "declined",
+                                     "reason": "not_approved"}));
+                }
                 let outcome = if known { "booked" } else { "cancelled_beforehand" };
                 ok(json!({"id": Uuid::nil(), "operation": "void", "outcome": outcome}))
             }

@@ -194,6 +194,13 @@ pub fn recovered(recovered: &Recovered, language: Language) -> String {
         Recovered::Undone { sale } => {
             format!("{} ({sale})", language.pick("Ongedaan gemaakt: er is niets betaald", "Undone: nothing was paid"))
         }
+        Recovered::NotUndone { sale, reason } if reason.as_deref() == Some("not_approved") => format!(
+            "{} ({sale})",
+            language.pick(
+                "Deze verkoop was niet geboekt: er is niets betaald. Was er iets meegegeven, vraag de balie",
+                "This sale was not booked: nothing was paid. If something was handed over, ask the front desk",
+            )
+        ),
         Recovered::NotUndone { sale, reason } => format!(
             "{} ({sale}): {}",
             language
