@@ -61,6 +61,9 @@ impl Book {
     fn offline(&self, request: &Request) -> Option<(u16, Option<u32>, Vec<u8>)> {
         let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
         let ok = |value: Value| Some((200, None, value.to_string().into_bytes()));
+        if let Some(refused) = self.refusal(path) {
+            return Some(refused);
+        }
         if self.is_revoked.load(Ordering::Relaxed) && path != "/api/v1/forwards" {
             return Some((401, None, json!({"type": "/problems/terminal-revoked"}).to_string().into_bytes()));
         }
@@ -89,6 +92,11 @@ impl Book {
                 let id = Uuid::parse_str(path.split('/').nth(4).unwrap()).unwrap();
                 let known = self.answers.lock().unwrap().contains_key(&id) || self.forwarded(id).is_some();
                 self.closed.lock().unwrap().insert(id);
+                let is_stored = self.journal.lock().unwrap().values().any(|record| record.id == Some(id));
+                if !known && is_stored {
+                    return ok(json!({"id": Uuid::nil(), "operation": "void", "outcome": "declined",
+                                     "reason": "not_approved"}));
+                }
                 let outcome = if known { "booked" } else { "cancelled_beforehand" };
                 ok(json!({"id": Uuid::nil(), "operation": "void", "outcome": outcome}))
             }

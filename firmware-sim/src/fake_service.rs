@@ -54,6 +54,10 @@ pub(crate) struct Book {
     pub(crate) time_ms: AtomicU64,
     /// A script for whoever is answered next, in digits.
     pub(crate) script: Mutex<Option<String>>,
+    /// Answers every sale, or every question after one, with this status and no words; 0: as it should.
+    pub(crate) refuses_sales: AtomicU32,
+    /// Whatever is asked, a proxy answers with this status.
+    pub(crate) refuses_all: AtomicU32,
     /// Answers every forward with this status.
     pub(crate) refuses_forwards: AtomicU32,
     /// The version of its prices.
@@ -125,6 +129,9 @@ impl Book {
         let version = self.price_list.load(Ordering::Relaxed);
         let known = |etag: u32| request.head.contains(&format!("if-none-match: \"{etag}\""));
         let services = [1, 2, 3].map(|tag| json!({"id": Uuid::from_bytes([tag; 16]), "name": format!("Dienst {tag}")}));
+        if let Some(refused) = self.refusal(&request.path) {
+            return Some(refused);
+        }
         match (request.method.as_str(), request.path.as_str()) {
             ("GET", "/api/v1/catalogue") if known(7) => Some((304, Some(7), Vec::new())),
             ("GET", "/api/v1/catalogue") => {
@@ -158,6 +165,13 @@ impl Book {
             }
             _ => Some((404, None, Vec::new())),
         }
+    }
+
+    /// A status without words, as a proxy answers.
+    pub(crate) fn refusal(&self, path: &str) -> Option<(u16, Option<u32>, Vec<u8>)> {
+        let of_sales = if path.starts_with("/api/v1/sales") { self.refuses_sales.load(Ordering::Relaxed) } else { 0 };
+        let status = self.refuses_all.load(Ordering::Relaxed).max(of_sales);
+        (status != 0).then(|| (u16::try_from(status).unwrap(), None, Vec::new()))
     }
 
     fn sell(&self, body: &[u8]) -> Vec<u8> {

@@ -276,8 +276,10 @@ pub struct State {
     pub stuck: Option<Stuck>,
     pub journal_fault: Option<String>,
     pub is_revoked: bool,
-    /// What else the service said last.
+    /// What else was said last in the service's place, where it answers not as it should.
     pub problem: Option<String>,
+    /// What of the till itself fails, where selling goes on.
+    pub own_problem: Option<String>,
     /// Attempts whose end is not known, or that are being undone.
     pub undoing: usize,
 }
@@ -329,6 +331,7 @@ pub struct Till {
     gap: Option<u64>,
     stuck: Option<Stuck>,
     problem: Option<String>,
+    own_problem: Option<String>,
     journal_error: Option<String>,
     /// A record whose append failed and that may be on the disk all the same.
     unsure: Option<(Uuid, request::Client)>,
@@ -380,6 +383,7 @@ impl Till {
             gap: None,
             stuck: None,
             problem: None,
+            own_problem: None,
             journal_error: None,
             unsure: None,
             is_revoked: false,
@@ -505,6 +509,7 @@ impl Till {
             journal_fault: self.journal_fault(),
             is_revoked: self.is_revoked,
             problem: self.problem.clone(),
+            own_problem: self.own_problem.clone(),
             undoing: self.notes.iter().filter(|note| note.undoing != notes::Undoing::Asking).count(),
         }
     }
@@ -587,7 +592,7 @@ impl Till {
         if std::mem::take(&mut self.is_cache_new)
             && let Err(error) = self.cache.save(&mut *self.store)
         {
-            self.problem = Some(format!("what was read cannot be kept: {error}"));
+            self.own_problem = Some(format!("what was read cannot be kept: {error}"));
         }
     }
 }

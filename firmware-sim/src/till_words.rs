@@ -153,6 +153,20 @@ pub fn state(state: &State, now_ms: u64, language: Language) -> String {
         )),
         None => {}
     }
+    if let Some(what) = &state.problem {
+        text.push_str(&format!(
+            "\n! {} ({what})",
+            language.pick(
+                "De centrale antwoordt niet zoals het hoort; blijft dit zo, bel dan beheer. Verkopen kan gewoon.",
+                "The service does not answer as it should; if this goes on, call the office. Selling goes on.",
+            )
+        ));
+    }
+    if let Some(what) = &state.own_problem {
+        let words =
+            language.pick("Er gaat iets mis in de kassa; bel beheer", "Something fails in the till; call the office");
+        text.push_str(&format!("\n! {words} ({what})"));
+    }
     if let Some(fault) = &state.journal_fault {
         text.push_str(&format!("\n! {}", refusal(&Refusal::Journal(fault.clone()), language)));
     }
@@ -237,6 +251,13 @@ pub fn recovered(recovered: &Recovered, language: Language) -> String {
         Recovered::Undone { sale } => {
             format!("{} ({sale})", language.pick("Ongedaan gemaakt: er is niets betaald", "Undone: nothing was paid"))
         }
+        Recovered::NotUndone { sale, reason } if reason.as_deref() == Some("not_approved") => format!(
+            "{} ({sale})",
+            language.pick(
+                "Deze verkoop was niet geboekt: er is niets betaald. Was er iets meegegeven, vraag de balie",
+                "This sale was not booked: nothing was paid. If something was handed over, ask the front desk",
+            )
+        ),
         Recovered::NotUndone { sale, reason } => format!(
             "{} ({sale}): {}",
             language
@@ -265,6 +286,7 @@ mod tests {
             journal_fault: None,
             is_revoked: false,
             problem: None,
+            own_problem: None,
             undoing: 0,
         }
     }

@@ -195,8 +195,7 @@ impl Till {
             Err(_) => return self.is_away(now_ms),
         };
         // without an answer that means something the service is not back
-        let is_answer = matches!(reply.status, 200 | 304 | 404 | 409 | 422);
-        if !is_answer {
+        if !is_word_of_service(&reply) {
             self.problem = Some(problem(&reply).to_string());
             let wait_ms = reply.retry_after().map_or(0, |wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
             let at_ms = now_ms.saturating_add(self.jitter(self.setup.retry_min_ms.max(self.schedule.pause_ms)));
@@ -358,6 +357,15 @@ impl Till {
         }
         self.cache.hotlist = Some(Kept { etag: None, read_ms, document: blocked });
         Ok(false)
+    }
+}
+
+/// Whether the service answered the request, and not somebody before it who knows nothing of it.
+pub(super) fn is_word_of_service(reply: &Reply) -> bool {
+    match reply.status {
+        200 | 304 | 409 | 422 => true,
+        404 => problem(reply).slug.ends_with("-unknown"),
+        _ => false,
     }
 }
 

@@ -40,6 +40,21 @@ pub(super) struct Note {
     #[serde(default)]
     pub staff: Option<Uuid>,
     pub undoing: Undoing,
+    /// The attempt that this record took the place of: where that was booked after all it is undone too, and first.
+    #[serde(default)]
+    pub instead_of: Option<Uuid>,
+    /// That attempt was booked and is undone now: staff heard it.
+    #[serde(default)]
+    pub attempt_is_undone: bool,
+    /// Whether staff wait for a word: a sale that was called approved, or that they asked to undo.
+    #[serde(default)]
+    pub is_awaited: bool,
+}
+
+impl Note {
+    pub(super) const fn new(id: Uuid, client: Client, staff: Option<Uuid>, undoing: Undoing) -> Self {
+        Self { id, client, staff, undoing, instead_of: None, attempt_is_undone: false, is_awaited: false }
+    }
 }
 
 impl Till {
@@ -72,21 +87,26 @@ impl Till {
                     self.journal_failed(&error);
                 }
             }
-            Err(error) => self.problem = Some(error.to_string()),
+            Err(error) => self.own_problem = Some(error.to_string()),
         }
         self.notes.retain(|known| known.id != note.id);
         self.notes.push(note);
     }
 
     pub(super) fn note_asking(&mut self, id: Uuid, client: Client, staff: Option<Uuid>) {
-        self.keep_note(Note { id, client, staff, undoing: Undoing::Asking });
+        self.keep_note(Note::new(id, client, staff, Undoing::Asking));
     }
 
     pub(super) fn note_undo(&mut self, id: Uuid, client: Client, staff: Option<Uuid>) {
+        self.undo_noted(Note::new(id, client, staff, Undoing::LeftOver));
+    }
+
+    /// Has this undone, by a void of a new id.
+    fn undo_noted(&mut self, note: Note) {
         // the void has an id of its own, the same at each try: after a restart too
         match self.new_id(self.last_ms) {
-            Ok(void) => self.keep_note(Note { id, client, staff, undoing: Undoing::Undo { void } }),
-            Err(error) => self.problem = Some(error.to_string()),
+            Ok(void) => self.keep_note(Note { undoing: Undoing::Undo { void }, ..note }),
+            Err(error) => self.own_problem = Some(error.to_string()),
         }
     }
 
@@ -108,12 +128,10 @@ impl Till {
         if self.is_revoked {
             return Err(TillError::Revoked);
         }
-        // where the attempt before it was booked after all, that is what there is to undo
-        let attempt = self.records().into_iter().find(|record| record.id == sale).and_then(|record| record.instead_of);
-        for id in attempt.into_iter().chain([sale]) {
-            let void = self.new_id(now_ms)?;
-            self.keep_note(Note { id, client, staff, undoing: Undoing::Undo { void } });
-        }
+        let instead_of =
+            self.records().into_iter().find(|record| record.id == sale).and_then(|record| record.instead_of);
+        let undoing = Undoing::Undo { void: self.new_id(now_ms)? };
+        self.keep_note(Note { instead_of, is_awaited: true, ..Note::new(sale, client, staff, undoing) });
         Ok(())
     }
 
@@ -148,7 +166,8 @@ impl Till {
         match note.undoing {
             Undoing::Undo { void } => {
                 let body = serde_json::to_vec(&Void { id: void, staff: note.staff, client: note.client }).ok()?;
-                Some(self.request(purpose, format!("{}/void", sale_path(id)), Some((Bytes::from(body), void))))
+                let path = format!("{}/void", sale_path(note.instead_of.unwrap_or(id)));
+                Some(self.request(purpose, path, Some((Bytes::from(body), void))))
             }
             _ => Some(self.request(purpose, sale_path(id), None)),
         }
@@ -177,12 +196,7 @@ impl Till {
                 let outcome = answer.as_ref().map(|answer| answer.outcome);
                 let reason = answer.and_then(|answer| answer.reason).map(str::to_owned);
                 match (is_void, outcome) {
-                    (true, Some(Outcome::Booked | Outcome::CancelledBeforehand)) => {
-                        self.recovered.push(Recovered::Undone { sale: id });
-                    }
-                    // what was never sold needs no undoing
-                    (true, Some(_)) if reason.as_deref() == Some("not_approved") => {}
-                    (true, _) => self.recovered.push(Recovered::NotUndone { sale: id, reason }),
+                    (true, _) => return self.voided(note, outcome, reason),
                     (false, Some(Outcome::Approved | Outcome::ApprovedInPart)) => {
                         self.recovered.push(Recovered::Approved { sale: id, client: note.client });
                     }
@@ -197,16 +211,42 @@ impl Till {
             }
             // the clock was wrong when the void got its id: another one, by the service's clock
             422 if self.has_wrong_time(&note, reply) => {
-                self.note_undo(id, note.client, note.staff);
+                self.undo_noted(note);
                 false
             }
             400..=499 if is_void && !matches!(reply.status, 401 | 429) => {
-                let reason = Some(problem(reply).slug);
-                self.recovered.push(Recovered::NotUndone { sale: id, reason });
-                self.forget_note(id);
-                true
+                self.voided(note, None, Some(problem(reply).slug))
             }
             _ => false,
         }
+    }
+
+    /// What the service said to a void.
+    fn voided(&mut self, note: Note, outcome: Option<Outcome>, reason: Option<String>) -> bool {
+        let sale = note.id;
+        let is_of_attempt = note.instead_of.is_some();
+        let was_not_sold = outcome.is_some() && reason.as_deref() == Some("not_approved");
+        let mut attempt_is_undone = note.attempt_is_undone;
+        match outcome {
+            // both were sold, each a part: that is said once
+            Some(Outcome::Booked) if attempt_is_undone => {}
+            Some(Outcome::Booked) => {
+                self.recovered.push(Recovered::Undone { sale });
+                attempt_is_undone = is_of_attempt;
+            }
+            Some(Outcome::CancelledBeforehand) if is_of_attempt || attempt_is_undone => {}
+            Some(Outcome::CancelledBeforehand) => self.recovered.push(Recovered::Undone { sale }),
+            // an attempt so old can never be booked any more
+            _ if is_of_attempt && reason.as_deref() == Some("id-too-old") => {}
+            // what was never sold needs no undoing; of what staff wait for they hear it
+            _ if was_not_sold && (is_of_attempt || attempt_is_undone || !note.is_awaited) => {}
+            _ => self.recovered.push(Recovered::NotUndone { sale, reason }),
+        }
+        if is_of_attempt {
+            self.undo_noted(Note { instead_of: None, attempt_is_undone, ..note });
+        } else {
+            self.forget_note(sale);
+        }
+        true
     }
 }

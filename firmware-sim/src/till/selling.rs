@@ -1,5 +1,7 @@
 //! One sale: with the service while it answers, then without it by a new tap, durably, before anything is called approved.
 
+mod recording;
+
 use card_protocol::frame::{Authorise, Authorised};
 use card_protocol::pin::PinBlock;
 use card_protocol::script::Script;
@@ -10,7 +12,7 @@ use uuid::Uuid;
 
 use super::card_tap::{Tapped, Tapping, Torn, complete, tap};
 use super::offline::{LINES_MAX, Rules};
-use super::requests::{Forward, ScriptWanted};
+use super::requests::ScriptWanted;
 use super::signed::{card_tap, digest, script_answer, transaction};
 use super::{Buyer, CardTold, Ended, Link, Next, Purpose, Refusal, TapFor, Till, TillError, Wanted};
 use crate::answer::Asked;
@@ -342,72 +344,6 @@ impl Till {
         sale.stage = Stage::Post;
     }
 
-    /// Goes on without the service.
-    fn go_offline(&mut self, sale: &mut Sale, now_ms: u64) {
-        let rules = Rules { cache: &self.cache, tally: &self.tally, faults: self.faults, now_ms: self.stamp(now_ms) };
-        let allowed = match (self.journal_fault(), sale.wanted.buyer) {
-            (Some(fault), _) => Err(Refusal::Journal(fault)),
-            (None, Buyer::Card) => rules.terminal(sale.amount_cents).map(drop),
-            (None, Buyer::Wallet(_)) => rules.by_name(&sale.wanted.lines),
-        };
-        let online_tap = sale.attempt.as_ref().and_then(|attempt| attempt.tap.clone());
-        match (allowed, sale.wanted.buyer) {
-            (Err(refusal), _) => self.refuse(sale, refusal),
-            (Ok(()), Buyer::Wallet(wallet)) => self.record(sale, &Payer::Wallet(wallet), now_ms),
-            (Ok(()), Buyer::Card) => match online_tap {
-                Some(tap) if self.faults.online_tap_forwarded => self.record(sale, &Payer::Card(tap), now_ms),
-                _ => sale.stage = Stage::Tap { is_online: false },
-            },
-        }
-    }
-
-    /// Journals a sale; it is approved when it is on the disk, and not before.
-    fn record(&mut self, sale: &mut Sale, payer: &Payer, now_ms: u64) {
-        let id = match self.new_id(now_ms) {
-            Ok(id) => id,
-            Err(error) => return self.refuse(sale, Refusal::Journal(error.to_string())),
-        };
-        let instead_of = sale.may_be_booked().map(|attempt| attempt.id);
-        let forward = Forward {
-            id,
-            mode: "forward",
-            instead_of: instead_of.filter(|_| !self.faults.instead_of_not_named),
-            location: self.setup.location,
-            sold_at_ms: self.stamp(now_ms),
-            price_list: sale.price_list,
-            staff: sale.wanted.staff,
-            payer,
-            lines: &sale.wanted.lines,
-        };
-        let text = match serde_json::to_string(&forward) {
-            Ok(text) => text,
-            Err(error) => return self.refuse(sale, Refusal::Journal(error.to_string())),
-        };
-        let mut sequence = self.journal.extent().last + 1;
-        if self.faults.journal_after_approval {
-            self.approved_before = Some(text);
-        } else {
-            match self.append(&text) {
-                Ok(appended) => sequence = appended,
-                Err(error) => {
-                    // it may be on the disk all the same: then it is undone as soon as that shows
-                    let client = match payer {
-                        Payer::Card(tap) => request::Client::Card(tap.id),
-                        Payer::Wallet(wallet) => request::Client::Wallet(*wallet),
-                    };
-                    self.unsure = Some((id, client));
-                    return self.refuse(sale, Refusal::Journal(error.to_string()));
-                }
-            }
-        }
-        // the forward takes the attempt's place: nothing is left to ask or to undo
-        if let Some(attempt) = instead_of {
-            self.forget_note(attempt);
-        }
-        let amount_cents = sale.amount_cents;
-        sale.stage = Stage::Ended(Box::new(Ended::Offline { id, sequence, amount_cents, instead_of }));
-    }
-
     /// The card got no answer that would tell it anything: asks for one, and for a script.
     fn want_script(&mut self, sale: &mut Sale, tap: CardTap, decision: &'static str, refusal: Refusal, now_ms: u64) {
         let undoes = self.undo_attempt(sale);
@@ -515,11 +451,6 @@ impl Till {
             self.pause(sale, false, 0, now_ms);
         } else {
             self.is_away(now_ms);
-            if sale.may_be_booked().is_none()
-                && let Some(attempt) = &sale.attempt
-            {
-                self.forget_note(attempt.id);
-            }
             self.go_offline(sale, now_ms);
         }
     }
@@ -543,6 +474,7 @@ impl Till {
         }
         let problem = problem(reply);
         let retry_after_ms = reply.retry_after().map_or(0, |wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+        let is_about_sale = matches!(reply.status, 409 | 422) || problem.slug == "terminal-revoked";
         match reply.status {
             404 if !was_post && problem.slug == "sale-unknown" => sale.stage = Stage::Post,
             429 | 503 => self.pause(sale, was_post, retry_after_ms, now_ms),
@@ -550,14 +482,16 @@ impl Till {
                 attempt.has_new_clock = true;
                 sale.stage = if was_post { Stage::Post } else { Stage::Ask };
             }
-            400..=499 if attempt.may_be_booked => self.pause(sale, false, 0, now_ms),
-            400..=499 => {
+            _ if is_about_sale && attempt.may_be_booked => self.pause(sale, false, 0, now_ms),
+            _ if is_about_sale => {
                 let id = attempt.id;
                 self.forget_note(id);
                 sale.stage = Stage::Ended(Box::new(Ended::Problem { id, problem }));
             }
+            // all else is no word on this sale, whoever said it: of the sale nothing is known, as after a 5xx
             _ => {
                 attempt.may_be_booked |= was_post;
+                self.problem = Some(problem.to_string());
                 self.pause(sale, false, 0, now_ms);
             }
         }

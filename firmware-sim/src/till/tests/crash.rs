@@ -199,3 +199,49 @@ fn planted_faults_are_found_by_these_tests() {
         assert_eq!(refusal(ended), Refusal::CardNotGenuine);
     });
 }
+
+/// Card 5 pays with the service, whose answer is lost, and then without it.
+fn attempt_and_record(world: &mut World) -> (Uuid, Uuid) {
+    world.network = Network::AnswerLost;
+    let ended = world.sell_by_card(5, &[line(1, 1)]);
+    let Ended::Offline { id, instead_of: Some(attempt), .. } = ended else { panic!("{ended:?}") };
+    world.network = Network::Up;
+    (id, attempt)
+}
+
+#[test]
+fn a_record_whose_attempt_was_booked_is_undone_with_its_attempt_and_said_once() {
+    let client = request::Client::Card(Uuid::from_bytes([5; 16]));
+    for restarts in [false, true] {
+        let mut world = World::new();
+        let (sale, attempt) = attempt_and_record(&mut world);
+        world.rest(70_000);
+        world.till.undo(sale, client, None, world.now_ms).unwrap();
+        if restarts {
+            world.restart();
+        }
+        assert_eq!(world.till.state().undoing, 1);
+        world.rest(70_000);
+        let closed = world.book.closed.lock().unwrap().clone();
+        assert!(closed.contains(&sale) && closed.contains(&attempt));
+        // the record was judged "already booked": its own void undoes nothing, and its attempt's does
+        assert_eq!(world.till.take_recovered(), [Recovered::Undone { sale }]);
+        assert_eq!(world.till.state().undoing, 0);
+    }
+}
+
+#[test]
+fn a_journalled_sale_that_the_service_did_not_book_is_not_passed_over_in_silence() {
+    let client = request::Client::Card(Uuid::from_bytes([5; 16]));
+    let mut world = World::cut_off_and_known();
+    let sale = offline_id(&world.sell_by_card(5, &[line(1, 1)]));
+    // its counter was used: the forward is not booked
+    world.book.used.lock().unwrap().insert((Uuid::from_bytes([5; 16]), 1));
+    world.network = Network::Up;
+    world.till.undo(sale, client, None, world.now_ms).unwrap();
+    world.rest(70_000);
+    let recovered = world.till.take_recovered();
+    assert_eq!(recovered, [Recovered::NotUndone { sale, reason: Some("not_approved".to_owned()) }]);
+    let words = crate::till_words::recovered(&recovered[0], crate::phrases::Language::Dutch);
+    assert!(words.contains("niets betaald") && words.contains("vraag de balie"), "{words}");
+}
