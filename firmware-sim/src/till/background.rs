@@ -290,7 +290,7 @@ impl Till {
         problem(reply).slug == "signature-expired" && date_ms.is_some_and(|date_ms| self.set_clock_to(date_ms, now_ms))
     }
 
-    fn set_clock_to(&mut self, service_ms: u64, now_ms: u64) -> bool {
+    pub(super) fn set_clock_to(&mut self, service_ms: u64, now_ms: u64) -> bool {
         let (Ok(service), Ok(own)) = (i64::try_from(service_ms), i64::try_from(now_ms)) else { return false };
         let offset_ms = service.saturating_sub(own);
         if !may_lead(self.confirmed_offset_ms, self.clock_floor_ms, offset_ms, service_ms) {

@@ -205,6 +205,8 @@ impl Till {
         if stored_to > extent.last {
             self.ends_too_early(stored_to);
         } else if (extent.pruned_to..extent.delivered_to).contains(&stored_to)
+            // planted faults would be mended by this
+            && !(self.faults.delivered_when_sent || self.faults.dropped_on_problem)
             && let Err(error) = self.journal.delivered(stored_to).and_then(|()| self.count_waiting())
         {
             self.journal_failed(&error);

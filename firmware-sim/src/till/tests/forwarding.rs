@@ -136,3 +136,13 @@ fn a_disk_that_cannot_be_written_does_not_have_the_same_records_sent_over_and_ov
     world.rest(300_000);
     assert!(world.posts("/api/v1/forwards") <= 6, "{}", world.posts("/api/v1/forwards"));
 }
+
+#[test]
+fn a_service_that_was_put_back_gets_what_it_lacks_before_anything_more_is_sold() {
+    let (mut world, ids) = with_waiting(4);
+    world.rest(70_000);
+    world.book.journal.lock().unwrap().retain(|sequence, _| *sequence <= 2);
+    world.rest(70_000);
+    assert!(ids.iter().all(|id| world.book.forwarded(*id) == Some(200)));
+    assert_eq!((world.till.state().waiting, world.till.state().stuck), (0, None));
+}

@@ -311,3 +311,46 @@ fn what_a_proxy_says_is_no_sign_of_the_service() {
     world.rest(600_000);
     assert_eq!(world.till.state().contact_ms, contact_ms);
 }
+
+#[test]
+fn a_clock_that_was_confirmed_follows_the_service_an_hour_and_no_further() {
+    const HOUR_MS: u64 = 3_600_000;
+    let mut world = World::new();
+    let now_ms = world.now_ms;
+    // nor in small steps
+    for (said_ms, shown_ms) in [
+        (now_ms + HOUR_MS / 2, now_ms + HOUR_MS / 2),
+        (now_ms + 3 * HOUR_MS, now_ms + HOUR_MS / 2),
+        (now_ms + HOUR_MS / 2 * 3, now_ms + HOUR_MS / 2),
+        (now_ms - 2 * HOUR_MS, now_ms + HOUR_MS / 2),
+        (now_ms - HOUR_MS / 2, now_ms - HOUR_MS / 2),
+    ] {
+        world.till.set_clock_to(said_ms, now_ms);
+        assert_eq!(world.till.stamp(now_ms), shown_ms);
+    }
+    // of a machine whose clock was set nobody knows: it is led anywhere once more, but not far before what was confirmed
+    world.till.clock_was_set();
+    world.till.set_clock_to(now_ms - 48 * HOUR_MS, now_ms);
+    assert_eq!(world.till.stamp(now_ms), now_ms - HOUR_MS / 2);
+    world.till.set_clock_to(now_ms + 30 * HOUR_MS, now_ms);
+    assert_eq!(world.till.stamp(now_ms), now_ms + 30 * HOUR_MS);
+}
+
+#[test]
+fn who_types_no_pin_goes_on_where_the_service_decides_and_nowhere_else() {
+    let mut world = World::new();
+    let mut card = pin_card(5);
+    world.till.sell(wanted(Buyer::Card, &[line(1, 1)]), world.now_ms).unwrap();
+    world.till.tap(&mut card, None, world.now_ms);
+    assert!(world.till.may_go_without_pin());
+    world.till.go_without_pin();
+    let ended = world.go_on(&mut card, None);
+    assert!(matches!(ended, Ended::Answered { .. }), "{ended:?}");
+
+    let mut world = World::cut_off_and_known();
+    world.till.sell(wanted(Buyer::Card, &[line(1, 1)]), world.now_ms).unwrap();
+    world.till.tap(&mut card, None, world.now_ms);
+    assert!(!world.till.may_go_without_pin());
+    world.till.go_without_pin();
+    assert!(matches!(world.till.step(world.now_ms), Next::Pin { .. }));
+}
