@@ -63,18 +63,17 @@ impl Till {
         if self.faults.journal_after_approval {
             self.approved_before = Some(text);
         } else {
+            let client = match payer {
+                Payer::Card(tap) => request::Client::Card(tap.id),
+                Payer::Wallet(wallet) => request::Client::Wallet(*wallet),
+            };
+            // where the writing fails it may be on the disk all the same: the note has that found out
+            self.note_writing(id, client, sale.wanted.staff);
             match self.append(&text) {
                 Ok(appended) => sequence = appended,
-                Err(error) => {
-                    // it may be on the disk all the same: then it is undone as soon as that shows
-                    let client = match payer {
-                        Payer::Card(tap) => request::Client::Card(tap.id),
-                        Payer::Wallet(wallet) => request::Client::Wallet(*wallet),
-                    };
-                    self.unsure = Some((id, client));
-                    return self.refuse(sale, Refusal::Journal(error.to_string()));
-                }
+                Err(error) => return self.refuse(sale, Refusal::Journal(error.to_string())),
             }
+            self.forget_note(id);
         }
         match instead_of {
             // the forward takes the attempt's place: nothing is left to ask or to undo

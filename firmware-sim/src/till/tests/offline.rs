@@ -201,3 +201,50 @@ fn a_sale_that_was_refused_for_its_disk_and_is_on_it_all_the_same_is_undone() {
     }
     assert!(found > 0, "no write is the last one of a commit");
 }
+
+#[test]
+fn a_sale_that_was_refused_for_its_disk_and_is_on_it_all_the_same_is_shown_after_a_restart() {
+    let mut found = 0;
+    for full_after in 0..40 {
+        let mut world = World::cut_off_and_known();
+        world.disk.set_broken(Some(Broken::FullAfter(full_after)));
+        let mut shown = Vec::new();
+        loop {
+            match world.sell(wanted(Buyer::Wallet(17), &[line(2, 1)]), &mut card(5)) {
+                Ended::Offline { id, .. } => shown.push(id),
+                Ended::Refused { .. } => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        world.disk.set_broken(None);
+        // so long that nothing is shown for being the last alone
+        world.now_ms += 3_600_000;
+        world.restart();
+        let last = usize::try_from(world.till.journal().extent().last).unwrap();
+        let recovered = world.till.take_recovered();
+        let hidden: Vec<_> = recovered
+            .iter()
+            .filter(|one| matches!(one, Recovered::Journalled { sale, .. } if !shown.contains(sale)))
+            .collect();
+        assert_eq!(last, shown.len() + hidden.len(), "{full_after}: {recovered:?}");
+        found += hidden.len();
+    }
+    assert!(found > 0, "no write is the last one of a commit");
+}
+
+#[test]
+fn of_sales_that_were_called_approved_at_most_the_last_is_shown_again_hours_later() {
+    let mut world = World::cut_off_and_known();
+    let shown =
+        [1, 2, 3].map(|count| offline_id(&world.sell(wanted(Buyer::Wallet(17), &[line(2, count)]), &mut card(5))));
+    world.now_ms += 3_600_000;
+    world.restart();
+    // whose note was forgotten just before the program was killed
+    let recovered = world.till.take_recovered();
+    assert!(matches!(recovered[..], [] | [Recovered::Journalled { .. }]), "{recovered:?}");
+    let is_earlier = |one: &Recovered| matches!(one, Recovered::Journalled { sale, .. } if shown[..2].contains(sale));
+    assert!(!recovered.iter().any(is_earlier), "{recovered:?}");
+    world.rest(1_000);
+    world.restart();
+    assert!(world.till.take_recovered().len() <= 1);
+}
