@@ -188,6 +188,8 @@ pub enum Refusal {
     Journal(String),
     /// By name, and this is neither care nor a meal.
     NeedsCard,
+    /// By name, and nobody said who registers it.
+    NeedsStaff,
     /// The service was last heard too long ago.
     TooLongAway,
     /// The terminal's total or records.

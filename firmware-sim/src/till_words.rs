@@ -25,6 +25,10 @@ pub fn refusal(refusal: &Refusal, language: Language) -> String {
             "Hiervoor is het pasje nodig. Op naam kan zonder verbinding alleen zorg en wat bij het pakket hoort.",
             "This needs the card. By name, without a connection, only care and what is in the package.",
         ),
+        Refusal::NeedsStaff => (
+            "Op naam kan alleen als de kassa weet wie het noteert. Typ: medewerker NUMMER.",
+            "By name only where the till knows who registers it. Type: staff NUMBER.",
+        ),
         Refusal::TooLongAway => (
             "De kassa is te lang zonder verbinding. Zorg en maaltijden kunt u op naam noteren.",
             "The till has been without a connection too long. Care and meals can be registered by name.",
@@ -261,6 +265,7 @@ mod tests {
             Refusal::NothingKnown,
             Refusal::Basket,
             Refusal::NeedsCard,
+            Refusal::NeedsStaff,
             Refusal::TooLongAway,
             Refusal::TerminalLimit,
             Refusal::CardUnknown,

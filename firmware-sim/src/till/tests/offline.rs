@@ -248,3 +248,19 @@ fn of_sales_that_were_called_approved_at_most_the_last_is_shown_again_hours_late
     world.restart();
     assert!(world.till.take_recovered().len() <= 1);
 }
+
+#[test]
+fn by_name_nothing_is_registered_without_staff() {
+    for is_away in [false, true] {
+        let mut world = if is_away { World::cut_off_and_known() } else { World::new() };
+        let order = Wanted { staff: None, ..wanted(Buyer::Wallet(17), &[line(2, 1)]) };
+        let sent = world.sent.len();
+        let refused = refusal(world.sell(order, &mut card(5)));
+        assert_eq!((refused, world.till.journal().extent().last), (Refusal::NeedsStaff, 0));
+        assert_eq!(world.sent.len(), sent);
+        // a card needs none
+        let order = Wanted { staff: None, ..wanted(Buyer::Card, &[line(1, 1)]) };
+        let ended = world.sell(order, &mut card(5));
+        assert!(matches!(ended, Ended::Offline { .. } | Ended::Answered { .. }), "{ended:?}");
+    }
+}
