@@ -17,8 +17,15 @@ use crate::request::SaleLine;
 
 const HOUR_MS: u64 = 3_600_000;
 
-/// The longest basket that is sold without the service: a record must fit into one request.
-pub(super) const LINES_MAX: usize = 200;
+/// The largest basket that the service takes, with it and without it: a larger one would be journalled and never booked.
+const LINES_MAX: usize = 100;
+const QUANTITY_MAX: u32 = 1000;
+
+/// Whether the service takes so much at once.
+pub(super) fn is_basket(lines: &[SaleLine]) -> bool {
+    let is_quantity = |line: &SaleLine| (1..=QUANTITY_MAX).contains(&line.quantity);
+    (1..=LINES_MAX).contains(&lines.len()) && lines.iter().all(is_quantity)
+}
 
 /// What waits in the journal.
 #[derive(Clone, Debug, Default)]

@@ -264,3 +264,19 @@ fn by_name_nothing_is_registered_without_staff() {
         assert!(matches!(ended, Ended::Offline { .. } | Ended::Answered { .. }), "{ended:?}");
     }
 }
+
+#[test]
+fn a_basket_is_as_large_as_the_service_takes_it() {
+    for (lines, is_taken) in [
+        (vec![line(2, 1); 100], true),
+        (vec![line(2, 1); 101], false),
+        (vec![line(2, 1000)], true),
+        (vec![line(2, 1001)], false),
+        (vec![line(2, 1), line(2, 0)], false),
+    ] {
+        let mut world = World::cut_off_and_known();
+        let ended = world.sell(wanted(Buyer::Wallet(17), &lines), &mut card(5));
+        assert_eq!(matches!(ended, Ended::Offline { .. }), is_taken, "{} lines: {ended:?}", lines.len());
+        assert!(is_taken || refusal(ended) == Refusal::Basket);
+    }
+}
