@@ -192,6 +192,8 @@ pub enum Refusal {
     NeedsStaff,
     /// The service was last heard too long ago.
     TooLongAway,
+    /// This machine's clock is before the service was last heard: it was set back.
+    ClockBack,
     /// The terminal's total or records.
     TerminalLimit,
     /// The card is not in the list of cards.

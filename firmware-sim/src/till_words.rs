@@ -33,6 +33,10 @@ pub fn refusal(refusal: &Refusal, language: Language) -> String {
             "De kassa is te lang zonder verbinding. Zorg en maaltijden kunt u op naam noteren.",
             "The till has been without a connection too long. Care and meals can be registered by name.",
         ),
+        Refusal::ClockBack => (
+            "De klok van de kassa loopt achter. Met verbinding komt dat goed; zorg en maaltijden kunt u op naam noteren.",
+            "The till's clock is behind. A connection sets it right; care and meals can be registered by name.",
+        ),
         Refusal::TerminalLimit => (
             "De kassa heeft zonder verbinding genoeg verkocht. Zorg en maaltijden kunt u op naam noteren.",
             "The till has sold enough without a connection. Care and meals can be registered by name.",
@@ -267,6 +271,7 @@ mod tests {
             Refusal::NeedsCard,
             Refusal::NeedsStaff,
             Refusal::TooLongAway,
+            Refusal::ClockBack,
             Refusal::TerminalLimit,
             Refusal::CardUnknown,
             Refusal::CardBlocked,

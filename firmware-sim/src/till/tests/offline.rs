@@ -280,3 +280,28 @@ fn a_basket_is_as_large_as_the_service_takes_it() {
         assert!(is_taken || refusal(ended) == Refusal::Basket);
     }
 }
+
+#[test]
+fn a_clock_that_was_set_back_before_the_last_contact_lets_no_card_pay() {
+    let mut world = World::cut_off_and_known();
+    world.now_ms -= 4 * 60_000;
+    assert!(matches!(world.sell_by_card(5, &[line(1, 1)]), Ended::Offline { .. }));
+    world.now_ms -= 3 * 60_000;
+    assert_eq!(refusal(world.sell_by_card(5, &[line(1, 1)])), Refusal::ClockBack);
+    // by name all goes on, and with the service too: it sets the clock
+    let ended = world.sell(wanted(Buyer::Wallet(17), &[line(2, 1)]), &mut card(5));
+    assert!(matches!(ended, Ended::Offline { .. }), "{ended:?}");
+}
+
+#[test]
+fn a_card_that_has_expired_by_the_newest_time_known_does_not_pay_because_a_clock_was_set_back() {
+    // card 7 is good until 24 November; it is noon of the 25th, and the clock is set back by a day and a half
+    let world = World::cut_off_and_known();
+    let rules = super::super::offline::Rules {
+        cache: world.till.cache(),
+        tally: &super::super::offline::Tally::default(),
+        faults: Faults::default(),
+        now_ms: NOON_MS - 36 * 3_600_000,
+    };
+    assert_eq!(rules.card(Uuid::from_bytes([7; 16]), 100).unwrap_err(), Refusal::CardExpired);
+}
