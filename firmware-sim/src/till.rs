@@ -186,6 +186,8 @@ pub enum Refusal {
     Basket,
     /// The disk or the journal fails: nothing is sold without the service.
     Journal(String),
+    /// The journal contradicts the service: what is put behind it may never be booked.
+    JournalConflict,
     /// By name, and this is neither care nor a meal.
     NeedsCard,
     /// By name, and nobody said who registers it.

@@ -21,6 +21,12 @@ pub fn refusal(refusal: &Refusal, language: Language) -> String {
             );
             return format!("{words} ({what}).");
         }
+        Refusal::JournalConflict => (
+            "De wachtende verkopen kloppen niet met de centrale. Zonder verbinding verkoopt de kassa niets; noteer zorg en \
+             maaltijden op papier en bel beheer.",
+            "The waiting sales contradict the service. Without a connection the till sells nothing; write care and meals \
+             down on paper and call the office.",
+        ),
         Refusal::NeedsCard => (
             "Hiervoor is het pasje nodig. Op naam kan zonder verbinding alleen zorg en wat bij het pakket hoort.",
             "This needs the card. By name, without a connection, only care and what is in the package.",
@@ -268,6 +274,7 @@ mod tests {
         let all = [
             Refusal::NothingKnown,
             Refusal::Basket,
+            Refusal::JournalConflict,
             Refusal::NeedsCard,
             Refusal::NeedsStaff,
             Refusal::TooLongAway,

@@ -18,6 +18,7 @@ impl Till {
         let rules = Rules { cache: &self.cache, tally: &self.tally, faults: self.faults, now_ms: self.stamp(now_ms) };
         let allowed = match (self.journal_fault(), sale.wanted.buyer) {
             (Some(fault), _) => Err(Refusal::Journal(fault)),
+            (None, _) if self.has_conflict() => Err(Refusal::JournalConflict),
             (None, Buyer::Card) => rules.terminal(sale.amount_cents).map(drop),
             (None, Buyer::Wallet(_)) => rules.by_name(&sale.wanted.lines),
         };
