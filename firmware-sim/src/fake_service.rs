@@ -56,6 +56,8 @@ pub(crate) struct Book {
     pub(crate) script: Mutex<Option<String>>,
     /// Answers every sale, or every question after one, with this status and no words; 0: as it should.
     pub(crate) refuses_sales: AtomicU32,
+    /// What becomes of captures and releases: this problem.
+    pub(crate) holds_problem: Mutex<(u16, &'static str)>,
     /// Whatever is asked, a proxy answers with this status.
     pub(crate) refuses_all: AtomicU32,
     /// Answers every forward with this status.
@@ -156,6 +158,10 @@ impl Book {
                 let number = self.sales.fetch_add(1, Ordering::Relaxed) + 1;
                 let is_lost = loses > 0 && number.is_multiple_of(loses);
                 (!is_lost).then_some((200, None, answer))
+            }
+            ("POST", path) if path.starts_with("/api/v1/holds/") => {
+                let (status, slug) = *self.holds_problem.lock().unwrap();
+                Some((status, None, json!({"type": format!("/problems/{slug}")}).to_string().into_bytes()))
             }
             ("GET", path) => {
                 let id = Uuid::parse_str(path.rsplit('/').next().unwrap()).unwrap();

@@ -23,6 +23,8 @@ mod vend_file;
 pub use card_file::{BlankMemory, CardFile, CardOnFile, FileMemory, KeySet, PinDigits};
 pub use fleet_folder::{FleetFolder, RESERVE};
 pub use terminal_file::{TERMINAL_FILE, TerminalFile, TerminalOnFile};
+#[cfg(test)]
+pub(crate) use vend_file::tests as vend_tests;
 pub use vend_file::{Stage, Vend, VendFile};
 
 /// The only version of these files.

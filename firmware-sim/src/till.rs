@@ -186,10 +186,16 @@ pub enum Refusal {
     Basket,
     /// The disk or the journal fails: nothing is sold without the service.
     Journal(String),
+    /// The journal contradicts the service: what is put behind it may never be booked.
+    JournalConflict,
     /// By name, and this is neither care nor a meal.
     NeedsCard,
+    /// By name, and nobody said who registers it.
+    NeedsStaff,
     /// The service was last heard too long ago.
     TooLongAway,
+    /// This machine's clock is before the service was last heard: it was set back.
+    ClockBack,
     /// The terminal's total or records.
     TerminalLimit,
     /// The card is not in the list of cards.
@@ -333,8 +339,6 @@ pub struct Till {
     problem: Option<String>,
     own_problem: Option<String>,
     journal_error: Option<String>,
-    /// A record whose append failed and that may be on the disk all the same.
-    unsure: Option<(Uuid, request::Client)>,
     is_revoked: bool,
     /// This machine's clock, when it was last said.
     last_ms: u64,
@@ -385,7 +389,6 @@ impl Till {
             problem: None,
             own_problem: None,
             journal_error: None,
-            unsure: None,
             is_revoked: false,
             last_ms: now_ms,
             own_sequence: 0,
@@ -402,16 +405,15 @@ impl Till {
 
     fn read_journal(&mut self, now_ms: u64) -> Result<(), TillError> {
         self.count_waiting().map_err(|error| TillError::Journal(error.to_string()))?;
-        self.read_notes()?;
+        let written = self.read_notes()?;
         let extent = self.journal.extent();
-        if extent.waiting() > 0
-            && let Ok(last) = self.journal.after(extent.last - 1, 1)
-            && let Some(sale) = last.first().and_then(|record| requests::Forwarded::read(&record.sale))
-            && self.stamp(now_ms).saturating_sub(sale.sold_at_ms) < RECENT_MS
-        {
-            let (client, amount_cents) = sale.payer.client();
-            let (sale, sold_at_ms) = (sale.id, sale.sold_at_ms);
-            self.recovered.push(Recovered::Journalled { sale, client, amount_cents, sold_at_ms });
+        for (sequence, sale) in self.records(extent.delivered_to) {
+            let is_recent = self.stamp(now_ms).saturating_sub(sale.sold_at_ms) < RECENT_MS;
+            if written.contains(&sale.id) || (is_recent && sequence == extent.last) {
+                let (client, amount_cents) = sale.payer.client();
+                let (sale, sold_at_ms) = (sale.id, sale.sold_at_ms);
+                self.recovered.push(Recovered::Journalled { sale, client, amount_cents, sold_at_ms });
+            }
         }
         Ok(())
     }
@@ -451,21 +453,8 @@ impl Till {
         self.journal_error = None;
         let known = std::mem::take(&mut self.notes);
         self.count_waiting().map_err(|error| TillError::Journal(error.to_string()))?;
-        // what is known here may not have come to the disk that failed
-        for note in known {
-            self.keep_note(note);
-        }
         self.last_ms = now_ms;
-        if let Some((id, client)) = self.unsure.take() {
-            let extent = self.journal.extent();
-            let last = self.journal.after(extent.last.saturating_sub(1), 1).unwrap_or_default();
-            let is_there = last
-                .first()
-                .is_some_and(|record| requests::Forwarded::read(&record.sale).is_some_and(|sale| sale.id == id));
-            if is_there {
-                self.note_undo(id, client, None);
-            }
-        }
+        self.keep_notes(known);
         Ok(())
     }
 
@@ -510,7 +499,7 @@ impl Till {
             is_revoked: self.is_revoked,
             problem: self.problem.clone(),
             own_problem: self.own_problem.clone(),
-            undoing: self.notes.iter().filter(|note| note.undoing != notes::Undoing::Asking).count(),
+            undoing: self.notes.iter().filter(|note| note.is_of_the_past()).count(),
         }
     }
 

@@ -31,13 +31,27 @@ pub fn refusal(refusal: &Refusal, language: Language) -> String {
             );
             return format!("{words} ({what}).");
         }
+        Refusal::JournalConflict => (
+            "De wachtende verkopen kloppen niet met de centrale. Zonder verbinding verkoopt de kassa niets; noteer zorg en \
+             maaltijden op papier en bel beheer.",
+            "The waiting sales contradict the service. Without a connection the till sells nothing; write care and meals \
+             down on paper and call the office.",
+        ),
         Refusal::NeedsCard => (
             "Hiervoor is het pasje nodig. Op naam kan zonder verbinding alleen zorg en wat bij het pakket hoort.",
             "This needs the card. By name, without a connection, only care and what is in the package.",
         ),
+        Refusal::NeedsStaff => (
+            "Op naam kan alleen als de kassa weet wie het noteert. Typ: medewerker NUMMER.",
+            "By name only where the till knows who registers it. Type: staff NUMBER.",
+        ),
         Refusal::TooLongAway => (
             "De kassa is te lang zonder verbinding. Zorg en maaltijden kunt u op naam noteren.",
             "The till has been without a connection too long. Care and meals can be registered by name.",
+        ),
+        Refusal::ClockBack => (
+            "De klok van de kassa loopt achter. Met verbinding komt dat goed; zorg en maaltijden kunt u op naam noteren.",
+            "The till's clock is behind. A connection sets it right; care and meals can be registered by name.",
         ),
         Refusal::TerminalLimit => (
             "De kassa heeft zonder verbinding genoeg verkocht. Zorg en maaltijden kunt u op naam noteren.",
@@ -317,8 +331,11 @@ mod tests {
         let all = [
             Refusal::NothingKnown,
             Refusal::Basket,
+            Refusal::JournalConflict,
             Refusal::NeedsCard,
+            Refusal::NeedsStaff,
             Refusal::TooLongAway,
+            Refusal::ClockBack,
             Refusal::TerminalLimit,
             Refusal::CardUnknown,
             Refusal::CardBlocked,

@@ -15,6 +15,9 @@ use crate::settling::{Answered, Ended};
 use crate::terminal::unattended::{capture, hold_as_written, release};
 use crate::terminal::{Order, TapError, Terminal, complete};
 
+/// Problems that no later try has another end than.
+const FINAL: [&str; 3] = ["hold-unknown", "terminal-revoked", "id-too-old"];
+
 /// Why a vend is not finished. What was written down stays, to be finished later.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)]
@@ -180,11 +183,16 @@ impl<'t> Machine<'t> {
         if delivered > 0 {
             let lines = [CaptureLine { line: 0, quantity: delivered }];
             let attempt = capture(self.vend.capture, hold, &lines)?;
-            let answered = self.settled("capture", &attempt, give_up).await?;
-            if answered.outcome == Outcome::Approved {
-                ending.paid_cents = answered.approved_cents;
+            match self.settled("capture", &attempt, give_up).await? {
+                Some(answered) => {
+                    if answered.outcome == Outcome::Approved {
+                        ending.paid_cents = answered.approved_cents;
+                    }
+                    ending.came_too_late = answered.outcome == Outcome::Declined;
+                }
+                // the machine goes on for who comes next; what came out is for the office to settle
+                None => ending.came_too_late = true,
             }
-            ending.came_too_late = answered.outcome == Outcome::Declined;
         }
         if delivered < quantity {
             // one that is over already is given back already
@@ -195,17 +203,24 @@ impl<'t> Machine<'t> {
         Ok(ending)
     }
 
+    /// None: the service will never take it.
     async fn settled(
         &mut self,
         what: &'static str,
         attempt: &crate::settling::Attempt,
         give_up: &mut GiveUp,
-    ) -> Result<Answered, VendError> {
+    ) -> Result<Option<Answered>, VendError> {
         match self.terminal.settle(attempt, give_up).await.ended {
             Ended::Answered(answered) => {
                 sensible(what, &answered)?;
                 self.answers.push(answered.clone());
-                Ok(answered)
+                Ok(Some(answered))
+            }
+            Ended::Problem(problem) if FINAL.contains(&problem.slug.as_str()) => {
+                let Vend { hold, delivered, quantity, .. } = self.vend;
+                self.file
+                    .tell_office(&format!("hold {hold}: {delivered} of {quantity} came out; {what}: {problem}"))?;
+                Ok(None)
             }
             Ended::Problem(problem) => Err(VendError::Unknown { what, why: problem.to_string() }),
             Ended::NotBooked(why) | Ended::Unknown(why) => Err(VendError::Unknown { what, why }),
@@ -222,5 +237,60 @@ fn sensible(what: &'static str, answered: &Answered) -> Result<(), VendError> {
     match &answered.nonsense {
         Some(nonsense) => Err(VendError::Nonsense { what, nonsense: nonsense.clone() }),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::client::Client;
+    use crate::fake_service::{Book, start};
+    use crate::files::TerminalFile;
+    use crate::files::tests::{Folder, terminal_json};
+    use crate::files::vend_tests::vend;
+    use crate::give_up::give_up;
+
+    /// A machine that starts again after one of two pieces came out, and is answered this.
+    async fn finish(status: u16, slug: &'static str) -> (Folder, VendFile, Result<Ending, VendError>) {
+        let folder = Folder::new(&format!("vending-{slug}"));
+        let file = VendFile::at(&folder.0.join("machine.vend"));
+        file.write(&vend(Stage::Held, 1, 2)).unwrap();
+        let book = Arc::new(Book::default());
+        *book.holds_problem.lock().unwrap() = (status, slug);
+        let url = start(book).await;
+        let terminal: TerminalFile = serde_json::from_str(&terminal_json(1)).unwrap();
+        let key = terminal.key.as_ref().unwrap();
+        let client = Client::new(&url, terminal.terminal, key.0.expose(), Duration::from_secs(2)).unwrap();
+        let mut terminal = Terminal::new(terminal.terminal, terminal.location, 0, client);
+        let (_stop, mut give_up) = give_up();
+        let mut machine = Machine::unfinished(&mut terminal, &file).unwrap().unwrap();
+        let ended = machine.finish(&mut give_up).await;
+        (folder, file, ended)
+    }
+
+    #[tokio::test]
+    async fn a_final_refusal_of_a_capture_does_not_block_the_machine_and_the_office_can_read_of_it() {
+        for (status, slug) in [(404, "hold-unknown"), (401, "terminal-revoked"), (422, "id-too-old")] {
+            let (folder, file, ended) = finish(status, slug).await;
+            assert_eq!(ended.unwrap(), Ending { delivered: 1, paid_cents: 0, came_too_late: true }, "{slug}");
+            assert_eq!(file.read().unwrap(), None);
+            let lines = std::fs::read_to_string(folder.0.join("machine.vend.office")).unwrap();
+            let line = lines.lines().next().unwrap();
+            assert!(line.contains("1 of 2") && line.contains(slug), "{line}");
+            assert!(line.contains(&Uuid::from_u128(1).to_string()), "{line}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_may_be_over_at_the_next_start_is_kept_for_it() {
+        for (status, slug) in [(401, "signature-wrong"), (404, "status-404"), (422, "id-too-new")] {
+            let (_folder, file, ended) = finish(status, slug).await;
+            assert!(matches!(ended, Err(VendError::Unknown { what: "capture", .. })), "{ended:?}");
+            assert_eq!(file.read().unwrap(), Some(vend(Stage::Held, 1, 2)), "{slug}");
+        }
     }
 }

@@ -119,6 +119,9 @@ fn keep(answers: &mut Answers, machine: &Machine<'_>) -> Result<(), Failure> {
 /// What staff must know: something came out that nobody pays for.
 fn too_late(came_too_late: bool) {
     if came_too_late {
-        eprintln!("firmware-sim: the hold was over before the delivery was known; the client pays nothing");
+        eprintln!(
+            "firmware-sim: the hold was over before the delivery was known; the client pays nothing; where the \
+                   service refused it for good, the file that ends in .office says which hold it was"
+        );
     }
 }

@@ -4,7 +4,7 @@
 //! given back. A machine that starts and finds one finishes it first.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -83,6 +83,23 @@ impl VendFile {
     pub fn write(&self, vend: &Vend) -> Result<(), FileError> {
         let text = to_text(vend).map_err(FileError::io(&self.0))?;
         replace(&self.0, &text, false).map(drop).map_err(FileError::io(&self.0))
+    }
+
+    /// Keeps a line for the office, on the disk, in the file beside it with `.office` behind its name.
+    ///
+    /// # Errors
+    /// [`FileError`].
+    pub fn tell_office(&self, line: &str) -> Result<(), FileError> {
+        let mut name = self.0.as_os_str().to_owned();
+        name.push(".office");
+        let path = PathBuf::from(name);
+        let append = || {
+            let mut file = File::options().create(true).append(true).open(&path)?;
+            file.write_all(format!("{line}\n").as_bytes())?;
+            file.sync_all()?;
+            File::open(folder_of(&path))?.sync_all()
+        };
+        append().map_err(FileError::io(&path))
     }
 
     /// It is finished.

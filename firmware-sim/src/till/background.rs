@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::cache::{Blocked, CardList, Kept};
 use super::requests::{Heard, Heartbeat};
-use super::{Link, Next, Purpose, Till};
+use super::{Link, Next, Purpose, Stuck, Till};
 use crate::client::{NoAnswer, Reply};
 use crate::clock::may_lead;
 use crate::price_list::{Catalogue, PriceList};
@@ -48,6 +48,8 @@ pub(super) struct Schedule {
     pub(super) forward_ms: u64,
     /// After a forward that was refused; a heartbeat that is answered says nothing about it.
     pub(super) forward_pause_ms: u64,
+    /// What contradicts the service is sent once more.
+    pub(super) tries_conflict: bool,
     /// While the service is away: the next try, and the pause after it.
     pub(super) retry_ms: u64,
     pub(super) pause_ms: u64,
@@ -77,7 +79,9 @@ impl Till {
         self.schedule.retry_ms = 0;
         self.schedule.hear_ms = 0;
         self.schedule.forward_ms = 0;
-        self.stuck = None;
+        // a conflict stands until the service says otherwise
+        self.schedule.tries_conflict = self.has_conflict();
+        self.stuck.take_if(|stuck| !matches!(stuck, Stuck::Conflict(_)));
     }
 
     /// The service gave no answer.
@@ -121,7 +125,8 @@ impl Till {
                 return self.send_heartbeat(now_ms);
             }
         }
-        if waiting > 0 && now_ms >= self.schedule.forward_ms && !self.has_conflict() {
+        let may_forward = waiting > 0 && (!self.has_conflict() || self.schedule.tries_conflict);
+        if may_forward && now_ms >= self.schedule.forward_ms {
             if let Some(next) = self.send_forward(now_ms) {
                 return next;
             }
@@ -144,7 +149,7 @@ impl Till {
             }
         }
         let due = self.schedule.read_ms.into_iter().chain([self.schedule.hear_ms]);
-        let forward = (waiting > 0 && !self.has_conflict()).then_some(self.schedule.forward_ms);
+        let forward = may_forward.then_some(self.schedule.forward_ms);
         let note = self.has_work_of_notes().then_some(self.schedule.note_ms);
         let until_ms = due.chain(forward).chain(note).min().unwrap_or(now_ms);
         Next::Rest { until_ms: until_ms.max(now_ms + 1) }
@@ -217,7 +222,10 @@ impl Till {
         match purpose {
             Purpose::Heartbeat => self.heard(&reply, now_ms),
             Purpose::Read(document) => self.has_read(document, &reply, now_ms),
-            Purpose::Forward { .. } => self.forwarded(purpose, &reply, now_ms),
+            Purpose::Forward { .. } => {
+                self.schedule.tries_conflict = false;
+                self.forwarded(purpose, &reply, now_ms);
+            }
             Purpose::Note(id) => {
                 if !self.replied_to_note(id, &reply) {
                     self.schedule.note_ms = now_ms.saturating_add(self.setup.retry_min_ms);
@@ -269,6 +277,9 @@ impl Till {
             self.moved(location);
         }
         if let Some(stored_to) = heard.stored_to {
+            if self.journal.extent().waiting() == 0 && std::mem::take(&mut self.schedule.tries_conflict) {
+                self.stuck = None;
+            }
             self.hears_stored_to(stored_to);
         }
     }

@@ -136,8 +136,15 @@ impl Till {
         }
         if (400..500).contains(&reply.status) && reply.status != 429 {
             self.batch = 1;
-            self.stuck = Some(Stuck::Refused(problem(reply).to_string()));
+            self.is_refused(problem(reply).to_string());
             self.schedule.forward_ms = self.last_ms.saturating_add(self.setup.retry_max_ms);
+        }
+    }
+
+    /// A conflict stands until the service takes the records.
+    fn is_refused(&mut self, said: String) {
+        if !self.has_conflict() {
+            self.stuck = Some(Stuck::Refused(said));
         }
     }
 
@@ -164,7 +171,7 @@ impl Till {
             "journal-gap" => self.goes_on_from(stored_to(reply), &refused.to_string()),
             _ => {
                 self.forward_refused(purpose, reply);
-                self.stuck = Some(Stuck::Refused(refused.to_string()));
+                self.is_refused(refused.to_string());
                 self.schedule.forward_ms = now_ms.saturating_add(self.setup.retry_max_ms);
             }
         }

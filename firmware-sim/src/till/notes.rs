@@ -25,6 +25,8 @@ const VOID_MS: u64 = 60_000;
 pub(super) enum Undoing {
     /// Under way.
     Asking,
+    /// A record that is being written: where its writing failed it may be on the disk all the same.
+    Writing,
     /// Nobody waits for it any more: how did it end?
     LeftOver,
     /// It is to be undone, by a void of this id.
@@ -52,18 +54,25 @@ pub(super) struct Note {
 }
 
 impl Note {
+    /// Whether it is of no sale that is under way.
+    pub(super) const fn is_of_the_past(&self) -> bool {
+        !matches!(self.undoing, Undoing::Asking | Undoing::Writing)
+    }
+
     pub(super) const fn new(id: Uuid, client: Client, staff: Option<Uuid>, undoing: Undoing) -> Self {
         Self { id, client, staff, undoing, instead_of: None, attempt_is_undone: false, is_awaited: false }
     }
 }
 
 impl Till {
-    /// Reads the notes of before the restart.
-    pub(super) fn read_notes(&mut self) -> Result<(), TillError> {
+    /// Reads the notes of before the restart; answers the records that were being written.
+    pub(super) fn read_notes(&mut self) -> Result<BTreeSet<Uuid>, TillError> {
         let notes = self.journal.notes().map_err(|error| TillError::Journal(error.to_string()))?;
         self.notes.clear();
         // a note that was forgotten may come back with a power loss; what a record took the place of is not asked for
-        let replaced: BTreeSet<Uuid> = self.records().into_iter().filter_map(|sale| sale.instead_of).collect();
+        let replaced: BTreeSet<Uuid> =
+            self.records(self.journal.extent().pruned_to).into_iter().filter_map(|(_, sale)| sale.instead_of).collect();
+        let mut written = BTreeSet::new();
         for (id, text) in notes {
             // a note that cannot be read is of another version of this program, and asks for nothing
             let Ok(mut note) = serde_json::from_slice::<Note>(&text) else { continue };
@@ -71,12 +80,38 @@ impl Till {
             if !matches!(note.undoing, Undoing::Undo { .. }) && replaced.contains(&id) {
                 continue;
             }
+            if note.undoing == Undoing::Writing {
+                written.insert(id);
+                continue;
+            }
             if note.undoing == Undoing::Asking {
                 note.undoing = Undoing::LeftOver;
             }
             self.notes.push(note);
         }
-        Ok(())
+        // each is said once
+        for id in &written {
+            if let Err(error) = self.journal.forget(*id) {
+                self.journal_failed(&error);
+                break;
+            }
+        }
+        Ok(written)
+    }
+
+    /// Notes that were known before the journal was opened anew: they may not have come to the disk that failed. A record
+    /// that was refused because its writing failed, and that is there all the same, is undone.
+    pub(super) fn keep_notes(&mut self, known: Vec<Note>) {
+        let records = self.records(self.journal.extent().pruned_to);
+        for note in known {
+            if note.undoing != Undoing::Writing {
+                self.keep_note(note);
+            } else if records.iter().any(|(_, sale)| sale.id == note.id) {
+                self.note_undo(note.id, note.client, note.staff);
+            } else if let Err(error) = self.journal.forget(note.id) {
+                self.journal_failed(&error);
+            }
+        }
     }
 
     pub(super) fn keep_note(&mut self, note: Note) {
@@ -95,6 +130,10 @@ impl Till {
 
     pub(super) fn note_asking(&mut self, id: Uuid, client: Client, staff: Option<Uuid>) {
         self.keep_note(Note::new(id, client, staff, Undoing::Asking));
+    }
+
+    pub(super) fn note_writing(&mut self, id: Uuid, client: Client, staff: Option<Uuid>) {
+        self.keep_note(Note::new(id, client, staff, Undoing::Writing));
     }
 
     pub(super) fn note_undo(&mut self, id: Uuid, client: Client, staff: Option<Uuid>) {
@@ -128,20 +167,20 @@ impl Till {
         if self.is_revoked {
             return Err(TillError::Revoked);
         }
+        let records = self.records(self.journal.extent().pruned_to);
         let instead_of =
-            self.records().into_iter().find(|record| record.id == sale).and_then(|record| record.instead_of);
+            records.into_iter().find(|(_, record)| record.id == sale).and_then(|(_, record)| record.instead_of);
         let undoing = Undoing::Undo { void: self.new_id(now_ms)? };
         self.keep_note(Note { instead_of, is_awaited: true, ..Note::new(sale, client, staff, undoing) });
         Ok(())
     }
 
-    /// The sales of all records that the journal still has.
-    fn records(&self) -> Vec<Forwarded> {
-        let extent = self.journal.extent();
-        let count = usize::try_from(extent.last.saturating_sub(extent.pruned_to)).unwrap_or(usize::MAX);
+    /// The sales that the journal has after this record, with their sequences.
+    pub(super) fn records(&self, after: u64) -> Vec<(u64, Forwarded)> {
+        let count = usize::try_from(self.journal.extent().last.saturating_sub(after)).unwrap_or(usize::MAX);
         // what cannot be read names nothing
-        let records = self.journal.after(extent.pruned_to, count).unwrap_or_default();
-        records.iter().filter_map(|record| Forwarded::read(&record.sale)).collect()
+        let records = self.journal.after(after, count).unwrap_or_default();
+        records.iter().filter_map(|record| Some((record.sequence, Forwarded::read(&record.sale)?))).collect()
     }
 
     /// The oldest note that something can be done about now.
@@ -149,7 +188,7 @@ impl Till {
         // a sale that was made without the service must be there before it is undone
         let may_void = self.journal.extent().waiting() == 0;
         self.notes.iter().find(|note| match note.undoing {
-            Undoing::Asking => false,
+            Undoing::Asking | Undoing::Writing => false,
             Undoing::LeftOver => true,
             Undoing::Undo { .. } => may_void,
         })

@@ -17,8 +17,18 @@ use crate::request::SaleLine;
 
 const HOUR_MS: u64 = 3_600_000;
 
-/// The longest basket that is sold without the service: a record must fit into one request.
-pub(super) const LINES_MAX: usize = 200;
+/// By so much a clock may be before the last contact: it was set a little, or the service's was.
+const CLOCK_SLACK_MS: u64 = 5 * 60_000;
+
+/// The largest basket that the service takes, with it and without it: a larger one would be journalled and never booked.
+const LINES_MAX: usize = 100;
+const QUANTITY_MAX: u32 = 1000;
+
+/// Whether the service takes so much at once.
+pub(super) fn is_basket(lines: &[SaleLine]) -> bool {
+    let is_quantity = |line: &SaleLine| (1..=QUANTITY_MAX).contains(&line.quantity);
+    (1..=LINES_MAX).contains(&lines.len()) && lines.iter().all(is_quantity)
+}
 
 /// What waits in the journal.
 #[derive(Clone, Debug, Default)]
@@ -90,13 +100,20 @@ pub(super) struct Rules<'a> {
 }
 
 impl<'a> Rules<'a> {
+    /// The latest time that is known, whatever became of the clock.
+    fn latest_ms(&self) -> u64 {
+        self.now_ms.max(self.tally.newest_ms).max(self.cache.contact_ms.unwrap_or(0))
+    }
+
     /// Whether this till may have cards pay at all now.
     pub fn terminal(&self, amount_cents: u64) -> Result<OfflineSettings, Refusal> {
         let settings = self.cache.offline().ok_or(Refusal::NothingKnown)?;
         let contact_ms = self.cache.contact_ms.ok_or(Refusal::NothingKnown)?;
         // a clock that was set back gives no more hours
-        let latest_ms = self.now_ms.max(self.tally.newest_ms);
-        if latest_ms.saturating_sub(contact_ms) > settings.hours.saturating_mul(HOUR_MS) {
+        if self.now_ms.saturating_add(CLOCK_SLACK_MS) < contact_ms {
+            return Err(Refusal::ClockBack);
+        }
+        if self.latest_ms().saturating_sub(contact_ms) > settings.hours.saturating_mul(HOUR_MS) {
             return Err(Refusal::TooLongAway);
         }
         let total_cents = self.tally.cents.saturating_add(amount_cents);
@@ -113,7 +130,7 @@ impl<'a> Rules<'a> {
             return Err(Refusal::CardBlocked);
         }
         // year-month-day: the order of texts is that of days
-        if entry.expires_on < dutch_time::date(self.now_ms) {
+        if entry.expires_on < dutch_time::date(self.latest_ms()) {
             return Err(Refusal::CardExpired);
         }
         let settings = self.cache.offline().ok_or(Refusal::NothingKnown)?;

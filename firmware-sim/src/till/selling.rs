@@ -11,7 +11,7 @@ use hyper::body::Bytes;
 use uuid::Uuid;
 
 use super::card_tap::{Tapped, Tapping, Torn, complete, tap};
-use super::offline::{LINES_MAX, Rules};
+use super::offline::{Rules, is_basket};
 use super::requests::ScriptWanted;
 use super::signed::{card_tap, digest, script_answer, transaction};
 use super::{Buyer, CardTold, Ended, Link, Next, Purpose, Refusal, TapFor, Till, TillError, Wanted};
@@ -112,7 +112,9 @@ impl Till {
         }
         let priced = match self.cache.assortment() {
             None => Err(Refusal::NothingKnown),
-            Some(_) if wanted.lines.is_empty() || wanted.lines.len() > LINES_MAX => Err(Refusal::Basket),
+            // the service takes nothing by name of which nobody says who registered it
+            Some(_) if matches!(wanted.buyer, Buyer::Wallet(_)) && wanted.staff.is_none() => Err(Refusal::NeedsStaff),
+            Some(_) if !is_basket(&wanted.lines) => Err(Refusal::Basket),
             Some(assortment) => assortment
                 .greatest_cents(&wanted.lines)
                 .map(|cents| (cents, assortment.price_list.version))

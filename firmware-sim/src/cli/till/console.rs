@@ -15,6 +15,7 @@ const HELP: (&str, &str) = (
   bon               toont de bon        leeg       maakt de bon leeg
   pas BESTAND       kiest het pasje     betaal     betaalt met het pasje
   naam NUMMER       betaalt op naam van een cliënt
+  medewerker NUMMER zegt wie op naam noteert
   lijst             wat hier te koop is
   annuleer VERKOOP  maakt een verkoop van vandaag op het gekozen pasje ongedaan; op naam: annuleer VERKOOP NUMMER
   status            hoe het met de kassa is
@@ -24,6 +25,7 @@ const HELP: (&str, &str) = (
   bill              shows the bill      clear      empties it
   card FILE         chooses the card    pay        pays with it
   name NUMBER       pays by a client's name
+  staff NUMBER      says who registers by name
   list              what is sold here
   void SALE         undoes a sale of today by the chosen card; by name: void SALE NUMBER
   status            how the till is
@@ -41,6 +43,7 @@ enum Typed {
     Card(String),
     Pay,
     Name(u64),
+    Staff(Uuid),
     List,
     Void(Uuid, Option<u64>),
     Status,
@@ -61,6 +64,9 @@ fn read(line: &str) -> Result<Typed, String> {
         ("pas" | "card", path) if !path.is_empty() => Typed::Card(path.to_owned()),
         ("betaal" | "pay", "") => Typed::Pay,
         ("naam" | "name", wallet) if !wallet.is_empty() => Typed::Name(number(wallet)?),
+        ("medewerker" | "staff", staff) if !staff.is_empty() => {
+            Typed::Staff(Uuid::parse_str(staff).map_err(|_| format!("`{staff}`?"))?)
+        }
         ("lijst" | "list", "") => Typed::List,
         ("void" | "annuleer", rest) if !rest.is_empty() => {
             let (sale, wallet) = rest.split_once(' ').map_or((rest, None), |(sale, wallet)| (sale, Some(wallet)));
@@ -141,6 +147,11 @@ async fn act(counter: &mut Counter, bill: &mut Vec<SaleLine>, typed: Typed) -> R
         Typed::Bill => show_bill(counter, bill),
         Typed::Clear => bill.clear(),
         Typed::Card(path) => counter.choose_card(path.into()),
+        Typed::Staff(staff) => counter.staff = Some(staff),
+        // the bill stays as it is, for when the till knows
+        Typed::Name(_) if counter.staff.is_none() => {
+            println!(" {}", till_words::refusal(&firmware_sim::till::Refusal::NeedsStaff, language));
+        }
         Typed::Pay | Typed::Name(_) if bill.is_empty() => {
             println!(" {}", language.pick("De bon is leeg.", "The bill is empty."));
         }
@@ -272,7 +283,8 @@ mod tests {
             assert_eq!(read(line).unwrap(), typed, "{line}");
         }
         assert_eq!(read(&format!("void {sale} 17")).unwrap(), Typed::Void(sale, Some(17)));
-        for wrong in ["void x", "naam x", "Koffie=0"] {
+        assert_eq!(read(&format!("medewerker {sale}")).unwrap(), Typed::Staff(sale));
+        for wrong in ["void x", "naam x", "medewerker x", "Koffie=0"] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }

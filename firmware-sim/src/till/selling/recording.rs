@@ -18,6 +18,7 @@ impl Till {
         let rules = Rules { cache: &self.cache, tally: &self.tally, faults: self.faults, now_ms: self.stamp(now_ms) };
         let allowed = match (self.journal_fault(), sale.wanted.buyer) {
             (Some(fault), _) => Err(Refusal::Journal(fault)),
+            (None, _) if self.has_conflict() => Err(Refusal::JournalConflict),
             (None, Buyer::Card) => rules.terminal(sale.amount_cents).map(drop),
             (None, Buyer::Wallet(_)) => rules.by_name(&sale.wanted.lines),
         };
@@ -63,18 +64,17 @@ impl Till {
         if self.faults.journal_after_approval {
             self.approved_before = Some(text);
         } else {
+            let client = match payer {
+                Payer::Card(tap) => request::Client::Card(tap.id),
+                Payer::Wallet(wallet) => request::Client::Wallet(*wallet),
+            };
+            // where the writing fails it may be on the disk all the same: the note has that found out
+            self.note_writing(id, client, sale.wanted.staff);
             match self.append(&text) {
                 Ok(appended) => sequence = appended,
-                Err(error) => {
-                    // it may be on the disk all the same: then it is undone as soon as that shows
-                    let client = match payer {
-                        Payer::Card(tap) => request::Client::Card(tap.id),
-                        Payer::Wallet(wallet) => request::Client::Wallet(*wallet),
-                    };
-                    self.unsure = Some((id, client));
-                    return self.refuse(sale, Refusal::Journal(error.to_string()));
-                }
+                Err(error) => return self.refuse(sale, Refusal::Journal(error.to_string())),
             }
+            self.forget_note(id);
         }
         match instead_of {
             // the forward takes the attempt's place: nothing is left to ask or to undo

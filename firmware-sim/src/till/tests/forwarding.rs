@@ -146,3 +146,43 @@ fn a_service_that_was_put_back_gets_what_it_lacks_before_anything_more_is_sold()
     assert!(ids.iter().all(|id| world.book.forwarded(*id) == Some(200)));
     assert_eq!((world.till.state().waiting, world.till.state().stuck), (0, None));
 }
+
+#[test]
+fn while_the_journal_contradicts_the_service_nothing_is_sold_without_it_also_after_a_new_try() {
+    let (mut world, _) = with_waiting(3);
+    let other = crate::fake_service::StoredRecord { hash: "00".repeat(32), id: None, booked: None, reason: "" };
+    world.book.journal.lock().unwrap().insert(1, other);
+    world.rest(70_000);
+    world.network = Network::Refused;
+    for _ in 0..2 {
+        assert_eq!(refusal(world.sell_by_card(5, &[line(1, 1)])), Refusal::JournalConflict);
+        let by_name = world.sell(wanted(Buyer::Wallet(17), &[line(2, 1)]), &mut card(5));
+        assert_eq!(refusal(by_name), Refusal::JournalConflict);
+        world.till.try_now();
+        world.rest(10_000);
+    }
+    assert_eq!(world.till.journal().extent().last, 3);
+    // the office put it right, and staff try again
+    world.book.journal.lock().unwrap().clear();
+    world.network = Network::Up;
+    world.till.try_now();
+    world.rest(70_000);
+    assert_eq!((world.till.state().stuck, world.till.state().waiting), (None, 0));
+}
+
+#[test]
+fn a_journal_that_was_behind_and_is_put_right_sells_again() {
+    let (mut world, _) = with_waiting(3);
+    world.rest(70_000);
+    world.disk = MemoryDisk::default();
+    world.till = open(&world.disk, &world.store, world.now_ms);
+    world.rest(70_000);
+    assert!(matches!(world.till.state().stuck, Some(Stuck::Conflict(_))));
+    world.till.try_now();
+    world.rest(70_000);
+    assert!(matches!(world.till.state().stuck, Some(Stuck::Conflict(_))));
+    world.book.journal.lock().unwrap().clear();
+    world.till.try_now();
+    world.rest(70_000);
+    assert_eq!(world.till.state().stuck, None);
+}

@@ -201,3 +201,107 @@ fn a_sale_that_was_refused_for_its_disk_and_is_on_it_all_the_same_is_undone() {
     }
     assert!(found > 0, "no write is the last one of a commit");
 }
+
+#[test]
+fn a_sale_that_was_refused_for_its_disk_and_is_on_it_all_the_same_is_shown_after_a_restart() {
+    let mut found = 0;
+    for full_after in 0..40 {
+        let mut world = World::cut_off_and_known();
+        world.disk.set_broken(Some(Broken::FullAfter(full_after)));
+        let mut shown = Vec::new();
+        loop {
+            match world.sell(wanted(Buyer::Wallet(17), &[line(2, 1)]), &mut card(5)) {
+                Ended::Offline { id, .. } => shown.push(id),
+                Ended::Refused { .. } => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        world.disk.set_broken(None);
+        // so long that nothing is shown for being the last alone
+        world.now_ms += 3_600_000;
+        world.restart();
+        let last = usize::try_from(world.till.journal().extent().last).unwrap();
+        let recovered = world.till.take_recovered();
+        let hidden: Vec<_> = recovered
+            .iter()
+            .filter(|one| matches!(one, Recovered::Journalled { sale, .. } if !shown.contains(sale)))
+            .collect();
+        assert_eq!(last, shown.len() + hidden.len(), "{full_after}: {recovered:?}");
+        found += hidden.len();
+    }
+    assert!(found > 0, "no write is the last one of a commit");
+}
+
+#[test]
+fn of_sales_that_were_called_approved_at_most_the_last_is_shown_again_hours_later() {
+    let mut world = World::cut_off_and_known();
+    let shown =
+        [1, 2, 3].map(|count| offline_id(&world.sell(wanted(Buyer::Wallet(17), &[line(2, count)]), &mut card(5))));
+    world.now_ms += 3_600_000;
+    world.restart();
+    // whose note was forgotten just before the program was killed
+    let recovered = world.till.take_recovered();
+    assert!(matches!(recovered[..], [] | [Recovered::Journalled { .. }]), "{recovered:?}");
+    let is_earlier = |one: &Recovered| matches!(one, Recovered::Journalled { sale, .. } if shown[..2].contains(sale));
+    assert!(!recovered.iter().any(is_earlier), "{recovered:?}");
+    world.rest(1_000);
+    world.restart();
+    assert!(world.till.take_recovered().len() <= 1);
+}
+
+#[test]
+fn by_name_nothing_is_registered_without_staff() {
+    for is_away in [false, true] {
+        let mut world = if is_away { World::cut_off_and_known() } else { World::new() };
+        let order = Wanted { staff: None, ..wanted(Buyer::Wallet(17), &[line(2, 1)]) };
+        let sent = world.sent.len();
+        let refused = refusal(world.sell(order, &mut card(5)));
+        assert_eq!((refused, world.till.journal().extent().last), (Refusal::NeedsStaff, 0));
+        assert_eq!(world.sent.len(), sent);
+        // a card needs none
+        let order = Wanted { staff: None, ..wanted(Buyer::Card, &[line(1, 1)]) };
+        let ended = world.sell(order, &mut card(5));
+        assert!(matches!(ended, Ended::Offline { .. } | Ended::Answered { .. }), "{ended:?}");
+    }
+}
+
+#[test]
+fn a_basket_is_as_large_as_the_service_takes_it() {
+    for (lines, is_taken) in [
+        (vec![line(2, 1); 100], true),
+        (vec![line(2, 1); 101], false),
+        (vec![line(2, 1000)], true),
+        (vec![line(2, 1001)], false),
+        (vec![line(2, 1), line(2, 0)], false),
+    ] {
+        let mut world = World::cut_off_and_known();
+        let ended = world.sell(wanted(Buyer::Wallet(17), &lines), &mut card(5));
+        assert_eq!(matches!(ended, Ended::Offline { .. }), is_taken, "{} lines: {ended:?}", lines.len());
+        assert!(is_taken || refusal(ended) == Refusal::Basket);
+    }
+}
+
+#[test]
+fn a_clock_that_was_set_back_before_the_last_contact_lets_no_card_pay() {
+    let mut world = World::cut_off_and_known();
+    world.now_ms -= 4 * 60_000;
+    assert!(matches!(world.sell_by_card(5, &[line(1, 1)]), Ended::Offline { .. }));
+    world.now_ms -= 3 * 60_000;
+    assert_eq!(refusal(world.sell_by_card(5, &[line(1, 1)])), Refusal::ClockBack);
+    // by name all goes on, and with the service too: it sets the clock
+    let ended = world.sell(wanted(Buyer::Wallet(17), &[line(2, 1)]), &mut card(5));
+    assert!(matches!(ended, Ended::Offline { .. }), "{ended:?}");
+}
+
+#[test]
+fn a_card_that_has_expired_by_the_newest_time_known_does_not_pay_because_a_clock_was_set_back() {
+    // card 7 is good until 24 November; it is noon of the 25th, and the clock is set back by a day and a half
+    let world = World::cut_off_and_known();
+    let rules = super::super::offline::Rules {
+        cache: world.till.cache(),
+        tally: &super::super::offline::Tally::default(),
+        faults: Faults::default(),
+        now_ms: NOON_MS - 36 * 3_600_000,
+    };
+    assert_eq!(rules.card(Uuid::from_bytes([7; 16]), 100).unwrap_err(), Refusal::CardExpired);
+}
