@@ -35,13 +35,10 @@ fn steps() -> usize {
     from_environment("PASJE_STEPS").map_or(STEPS, |steps| usize::try_from(steps).unwrap())
 }
 
-/// The test that a seed is replayed with.
-const EVERY: &str = "every_handover";
-
 /// The command that shows it again.
-fn replay(failure: &Failure, test: &str) -> String {
+fn replay(failure: &Failure) -> String {
     let Failure { seed, steps, .. } = failure;
-    format!("  to see it alone: PASJE_SEED={seed} PASJE_STEPS={steps} ./dev test --test simulation {test}")
+    format!("  to see it alone: PASJE_SEED={seed} PASJE_STEPS={steps} ./dev test --test simulation every_handover")
 }
 
 /// One seed in a world of its own.
@@ -84,7 +81,7 @@ async fn every_handover_is_booked_once_and_every_purse_is_right_whatever_fails()
         for failure in &failures {
             eprintln!("seed {} fails at step {}: {}", failure.seed, failure.step, failure.what);
         }
-        panic!("{} of {} seeds fail: {others:?}\n{first}\n{}", failures.len(), seeds().len(), replay(first, EVERY));
+        panic!("{} of {} seeds fail: {others:?}\n{first}\n{}", failures.len(), seeds().len(), replay(first));
     }
     house.verify().await;
 }
@@ -106,7 +103,7 @@ async fn worlds_go_on_while_the_service_is_killed() {
     let seeds = (1001..=1012).collect();
     for result in house.many(seeds, |house, seed| async move { one(&house, settings(seed)).await }).await {
         if let Err(failure) = result {
-            panic!("{failure}\n{}", replay(&failure, EVERY));
+            panic!("{failure}\n{}", replay(&failure));
         }
     }
     killing.abort();
