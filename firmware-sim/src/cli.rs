@@ -68,7 +68,7 @@ enum Command {
     Card(card::CardArguments),
     /// Runs many terminals and cards at once, and measures.
     Fleet(fleet::FleetArguments),
-    /// Runs a prepared world from a seed: bad network, power losses, thieves; compares all with a model.
+    /// Runs a world from a seed: bad network, power losses, thieves; compares all with a model.
     Simulate(simulate::SimulateArguments),
 }
 

@@ -9,9 +9,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, SmallInt, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use firmware_sim::simulation::office::{Act, Office};
+use firmware_sim::simulation::office::{Act, Office, Review};
 use pasje::db::connect::Database;
 use pasje::db::statement::{Statement, statement};
 use pasje::services::key_store::{KeyPlaces, Keys, SealPlace};
@@ -186,5 +186,14 @@ impl Office for Desk {
         let rows =
             query.load::<(i64, i64, i64, i64, i64)>(&mut *connection).await.map_err(|error| error.to_string())?;
         Ok(rows.into_iter().map(|(id, b, r, s, o)| (u32::try_from(id).unwrap(), [b, r, s, o])).collect())
+    }
+
+    async fn reviews(&mut self) -> Result<Vec<Review>, String> {
+        let mut connection = self.house.database().connection().await.map_err(|error| error.to_string())?;
+        let query: Statement<(SqlUuid, BigInt, SmallInt)> =
+            statement("SELECT terminal, sequence, why FROM review WHERE organisation = ? AND settled_at IS NULL")
+                .bind(i32::from(self.organisation));
+        let rows = query.load::<(Uuid, i64, i16)>(&mut *connection).await.map_err(|error| error.to_string())?;
+        Ok(rows.into_iter().map(|(id, at, why)| (id, u64::try_from(at).unwrap(), u8::try_from(why).unwrap())).collect())
     }
 }

@@ -73,8 +73,8 @@ impl Counter {
     /// Its journal cannot be opened.
     pub fn new(terminal: Uuid, location: Uuid, faults: Faults, mut dice: Dice, now_ms: u64) -> Result<Self, String> {
         let setup = Setup {
-            heartbeat_ms: 10 * 60_000,
-            refresh_ms: 60 * 60_000,
+            heartbeat_ms: 30 * 60_000,
+            refresh_ms: 3 * 60 * 60_000,
             retry_max_ms: 120_000,
             ..Setup::new(terminal, location)
         };

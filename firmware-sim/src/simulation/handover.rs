@@ -129,8 +129,11 @@ impl Handovers {
     }
 
     /// A sale that was made honestly is booked, unless a copy of its card used up the counter, or it was by name and this
-    /// client's meal is no part of a package.
+    /// client's meal is no part of a package. Nor can a till without a connection know what is not sold to a client.
     fn may_be_reviewed(&self, model: &Model, handover: &Handover, why: &str) -> bool {
+        if why == "service_unknown" {
+            return handover.is_offline;
+        }
         match handover.payer {
             Payer::Card(card) => matches!(why, "counter_used" | "counter_too_old") && model.is_copied(card),
             Payer::Wallet(_) => matches!(why, "card_needed" | "terminal_revoked"),

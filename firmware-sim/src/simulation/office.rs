@@ -29,6 +29,34 @@ pub trait Office: Send {
     /// # Errors
     /// What went wrong.
     fn purses(&mut self) -> impl Future<Output = Result<BTreeMap<u32, [i64; 4]>, String>> + Send;
+
+    /// What waits in the review queue: terminal, place in its journal, and the code of why, in this order.
+    ///
+    /// # Errors
+    /// What went wrong.
+    fn reviews(&mut self) -> impl Future<Output = Result<Vec<Review>, String>> + Send;
+}
+
+/// A line of the review queue: terminal, place in its journal, and the code of why.
+pub type Review = (Uuid, u64, u8);
+
+/// Why something is in the review queue, by the code that the database has for it: the first is 1.
+const WHYS: [&str; 10] = [
+    "offline_loss",
+    "left_out",
+    "declined",
+    "malformed",
+    "location_unknown",
+    "terminal_revoked",
+    "id_reused",
+    "attempt_ahead",
+    "refused",
+    "journal_conflict",
+];
+
+/// What a code of the review queue means.
+pub fn why_of(code: u8) -> &'static str {
+    usize::from(code).checked_sub(1).and_then(|place| WHYS.get(place)).copied().unwrap_or("unknown")
 }
 
 /// An office that calls the `pasje` program, as the world's file says.
@@ -36,6 +64,7 @@ pub trait Office: Send {
 pub struct Calling {
     program: Vec<String>,
     organisation: u16,
+    is_alone: bool,
 }
 
 impl Calling {
@@ -47,20 +76,50 @@ impl Calling {
         if world.office.is_empty() {
             return Err("`office` does not say how the `pasje` program is called".to_owned());
         }
-        Ok(Self { program: world.office.clone(), organisation: world.organisation })
+        Ok(Self { program: world.office.clone(), organisation: world.organisation, is_alone: false })
+    }
+
+    /// An office whose service stands alone: nothing of this program's environment may lead to another database.
+    pub const fn alone(program: Vec<String>, organisation: u16) -> Self {
+        Self { program, organisation, is_alone: true }
+    }
+
+    /// The program with these arguments.
+    ///
+    /// # Errors
+    /// None is named.
+    pub fn command(&self, arguments: &[&str]) -> Result<Command, String> {
+        let (program, first) = self.program.split_first().ok_or("no program")?;
+        let mut command = Command::new(program);
+        for (name, _) in std::env::vars_os().filter(|_| self.is_alone) {
+            let text = name.to_string_lossy();
+            let is_database = text.starts_with("PG") || text.starts_with("DATABASE_");
+            if is_database || text.starts_with("PASJE_") || text == "CREDENTIALS_DIRECTORY" {
+                command.env_remove(&name);
+            }
+        }
+        command.args(first).args(arguments).stdin(Stdio::null());
+        Ok(command)
     }
 
     async fn call(&self, arguments: &[&str]) -> Result<String, String> {
-        let (program, first) = self.program.split_first().ok_or("no program")?;
-        let mut command = Command::new(program);
-        command.args(first).args(arguments).stdin(Stdio::null());
-        let output = tokio::task::spawn_blocking(move || command.output()).await.map_err(|error| error.to_string())?;
-        let Output { status, stdout, stderr } = output.map_err(|error| format!("{program}: {error}"))?;
-        if status.success() {
-            return Ok(String::from_utf8_lossy(&stdout).into_owned());
-        }
-        Err(format!("{arguments:?}: {}", String::from_utf8_lossy(&stderr)))
+        output_of(self.command(arguments)?).await
     }
+}
+
+/// What a command prints.
+///
+/// # Errors
+/// It cannot be run, or ends with another status than 0: with what it said.
+pub async fn output_of(mut command: Command) -> Result<String, String> {
+    let name = command.get_program().display().to_string();
+    let output = tokio::task::spawn_blocking(move || command.output()).await.map_err(|error| error.to_string())?;
+    let Output { status, stdout, stderr } = output.map_err(|error| format!("{name}: {error}"))?;
+    let text = String::from_utf8_lossy(&stdout).into_owned();
+    if status.success() {
+        return Ok(text);
+    }
+    Err(format!("{name} ends with {status}:\n{text}{}", String::from_utf8_lossy(&stderr)))
 }
 
 impl Office for Calling {
@@ -81,6 +140,25 @@ impl Office for Calling {
         let text = self.call(&["database", "--", "psql", "-XAtq", "-c", &sql]).await?;
         read_purses(&text)
     }
+
+    async fn reviews(&mut self) -> Result<Vec<Review>, String> {
+        let organisation = self.organisation;
+        let sql = format!(
+            "SELECT terminal, sequence, why FROM review WHERE organisation = {organisation} AND settled_at IS NULL"
+        );
+        read_reviews(&self.call(&["database", "--", "psql", "-XAtq", "-c", &sql]).await?)
+    }
+}
+
+/// Rows as psql prints them without frills: `terminal|sequence|why`.
+fn read_reviews(text: &str) -> Result<Vec<Review>, String> {
+    let row = |line: &str| {
+        let mut fields = line.split('|');
+        let (terminal, sequence, why) = (fields.next()?, fields.next()?, fields.next()?);
+        Some((Uuid::try_parse(terminal).ok()?, sequence.parse().ok()?, why.parse().ok()?))
+    };
+    let rows = text.lines().filter(|line| !line.trim().is_empty());
+    rows.map(|line| row(line).ok_or_else(|| format!("`{line}` is no row of the review queue"))).collect()
 }
 
 /// Rows as psql prints them without frills: `number|budget|reserve|savings|own`.
@@ -102,6 +180,17 @@ fn read_purses(text: &str) -> Result<BTreeMap<u32, [i64; 4]>, String> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_review_queue_is_read_as_psql_prints_it() {
+        let terminal = Uuid::from_u128(7);
+        assert_eq!(read_reviews(&format!("{terminal}|12|10\n")).unwrap(), [(terminal, 12, 10)]);
+        assert!(read_reviews(&format!("{terminal}|12\n")).is_err());
+        assert_eq!(
+            [why_of(1), why_of(10), why_of(0), why_of(11)],
+            ["offline_loss", "journal_conflict", "unknown", "unknown"]
+        );
+    }
 
     #[test]
     fn purses_are_read_as_psql_prints_them() {

@@ -57,10 +57,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "seed {} fails at step {}: {}", self.seed, self.step, self.what)?;
         writeln!(f, "  what happened before, oldest first:")?;
-        for event in &self.events {
-            writeln!(f, "    {event}")?;
-        }
-        write!(f, "  to see it alone: PASJE_SEED={} PASJE_STEPS={} ./dev test simulation", self.seed, self.steps)
+        write!(f, "    {}", self.events.join("\n    "))
     }
 }
 

@@ -36,13 +36,11 @@ pub struct Faults {
     pub cancel_undoes_nothing: bool,
     /// For who makes the card: its memory forgets a tap whose answer was torn, so its counter comes twice.
     pub card_reuses_counter: bool,
-    /// For who makes the card: a script that was applied is applied again.
-    pub card_applies_script_twice: bool,
 }
 
 impl Faults {
     /// The names of all switches.
-    pub const NAMES: [&'static str; 17] = [
+    pub const NAMES: [&'static str; 16] = [
         "journal-after-approval",
         "no-fsync",
         "forward-under-new-id",
@@ -59,7 +57,6 @@ impl Faults {
         "forwards-out-of-order",
         "cancel-undoes-nothing",
         "card-reuses-counter",
-        "card-applies-script-twice",
     ];
 
     /// The fault of this name alone.
@@ -82,7 +79,6 @@ impl Faults {
             &mut faults.forwards_out_of_order,
             &mut faults.cancel_undoes_nothing,
             &mut faults.card_reuses_counter,
-            &mut faults.card_applies_script_twice,
         ];
         let place = Self::NAMES.iter().position(|known| *known == name)?;
         **switches.into_iter().nth(place).as_mut()? = true;

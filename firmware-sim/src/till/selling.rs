@@ -441,6 +441,8 @@ impl Till {
         let Some(attempt) = &mut sale.attempt else { return };
         attempt.may_be_booked |= was_post && no_answer.may_have_arrived();
         if self.faults.timeout_is_decline && no_answer.may_have_arrived() {
+            let id = attempt.id;
+            self.forget_note(id);
             sale.stage = Sale::refused(Refusal::CardDeclined);
             return;
         }

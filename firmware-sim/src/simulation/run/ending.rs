@@ -1,9 +1,13 @@
 //! All is made quiet: connections healed, journals forwarded, late copies brought. Then everything is compared.
 
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
+
 use super::Run;
 use crate::simulation::model::PURSES;
 use crate::simulation::network::Weather;
-use crate::simulation::office::Office;
+use crate::simulation::office::{Office, why_of};
 
 /// How often tills are given time to end what they began.
 const ROUNDS: usize = 6;
@@ -36,7 +40,25 @@ impl<O: Office> Run<'_, O> {
         self.end_refunds().await;
         self.compare_journals()?;
         self.handovers.compare(&self.network.model)?;
-        self.compare_purses().await
+        self.compare_purses().await?;
+        self.compare_reviews().await
+    }
+
+    /// What waits for the office is what the service could not end by itself, and nothing else.
+    async fn compare_reviews(&mut self) -> Result<(), String> {
+        let expected: BTreeSet<(Uuid, u64, &str)> = self.network.model.reviews().into_iter().collect();
+        let found = self.office.reviews().await?;
+        let found: BTreeSet<(Uuid, u64, &str)> =
+            found.into_iter().map(|(terminal, sequence, why)| (terminal, sequence, why_of(why))).collect();
+        for (_, _, why) in &found {
+            self.see(format!("review {why}"));
+        }
+        let missing: Vec<_> = expected.difference(&found).collect();
+        let idle: Vec<_> = found.difference(&expected).collect();
+        if missing.is_empty() && idle.is_empty() {
+            return Ok(());
+        }
+        Err(format!("the review queue lacks {missing:?}, and has {idle:?} for nothing"))
     }
 
     /// Nothing waits in any till any more.
