@@ -390,10 +390,19 @@ impl Till {
 
     /// Staff stop the sale. What may have arrived is undone as soon as the service answers. A sale that has ended has
     /// ended.
-    pub fn cancel(&mut self, _now_ms: u64) {
+    pub fn cancel(&mut self, now_ms: u64) {
+        // what was decided stays so: staff wait no more for the card, or for what it is to be told
+        self.no_card(now_ms);
         let Some(mut sale) = self.sale.take() else { return };
-        match &sale.stage {
-            Stage::Ended(_) | Stage::Script { .. } | Stage::Complete { .. } => {}
+        match &mut sale.stage {
+            Stage::Ended(_) | Stage::Complete { .. } => {}
+            Stage::Script { .. } => {
+                self.flight = None;
+                let stage = std::mem::replace(&mut sale.stage, Stage::Post);
+                if let Stage::Script { ended, .. } = stage {
+                    sale.stage = Stage::Ended(ended);
+                }
+            }
             Stage::Tap { .. } | Stage::Pin { .. } | Stage::Post | Stage::Ask | Stage::Pause { .. } => {
                 // a request that is out may arrive
                 if self.flight.as_ref().is_some_and(|flight| flight.purpose.is_of_sale())

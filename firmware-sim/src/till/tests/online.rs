@@ -354,3 +354,39 @@ fn who_types_no_pin_goes_on_where_the_service_decides_and_nowhere_else() {
     world.till.go_without_pin();
     assert!(matches!(world.till.step(world.now_ms), Next::Pin { .. }));
 }
+
+#[test]
+fn staff_who_stop_while_a_script_is_asked_for_end_the_sale_as_it_was_decided() {
+    let mut world = World::new();
+    let mut card = card(5);
+    let key = ScriptKey::new(Secret::new([0x0b; 32]));
+    let script = Script::sign(&key, &[5; 16], 1, 4, Change::Block);
+    *world.book.script.lock().unwrap() = Some(hex::encode(&script.encode()));
+    world.sell(wanted(Buyer::Card, &[line(1, 1)]), &mut card);
+    // the card now declines by itself
+    world.till.sell(wanted(Buyer::Card, &[line(1, 1)]), world.now_ms).unwrap();
+    world.till.tap(&mut card, None, world.now_ms);
+    let Next::Send(request) = world.till.step(world.now_ms) else { panic!() };
+    assert_eq!(request.path, "/api/v1/card-scripts");
+    world.till.cancel(world.now_ms);
+    let next = world.till.step(world.now_ms);
+    let Next::Ended(Ended::Refused { refusal, card: told, .. }) = next else { panic!("{next:?}") };
+    assert_eq!((refusal, told), (Refusal::CardDeclined, CardTold::Nothing));
+    // its reply comes too late, and what is due between sales goes on
+    world.carry(&request);
+    world.rest(70_000);
+    assert_eq!(world.till.state().link, Link::Here);
+}
+
+#[test]
+fn staff_who_stop_while_the_card_is_to_hear_how_it_ended_end_the_sale() {
+    let mut world = World::new();
+    world.till.sell(wanted(Buyer::Card, &[line(1, 1)]), world.now_ms).unwrap();
+    world.till.tap(&mut card(5), None, world.now_ms);
+    let Next::Send(request) = world.till.step(world.now_ms) else { panic!() };
+    world.carry(&request);
+    assert!(matches!(world.till.step(world.now_ms), Next::Tap(TapFor::Complete)));
+    world.till.cancel(world.now_ms);
+    let next = world.till.step(world.now_ms);
+    assert!(matches!(next, Next::Ended(Ended::Answered { card: CardTold::Gone, .. })), "{next:?}");
+}
