@@ -100,6 +100,12 @@ impl Counter {
         &self.till
     }
 
+    /// Somebody, or a flat battery, sets its clock: the machine notices that it jumped.
+    pub const fn set_skew(&mut self, skew_ms: i64) {
+        self.skew_ms = skew_ms;
+        self.till.clock_was_set();
+    }
+
     /// The till's own clock.
     pub fn now_ms(&self, network: &Network) -> u64 {
         network.clock.now_ms().saturating_add_signed(self.skew_ms)

@@ -24,7 +24,9 @@ impl<O: Office> Run<'_, O> {
         for round in 0..ROUNDS {
             self.network.clock.pass(ROUND_MS);
             for counter in self.counters.iter_mut().filter(|counter| !counter.is_wiped) {
-                counter.skew_ms = 0;
+                if counter.skew_ms != 0 {
+                    counter.set_skew(0);
+                }
                 counter.try_now();
                 counter.work(&mut self.network).await?;
             }

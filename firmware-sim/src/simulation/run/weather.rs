@@ -49,7 +49,7 @@ impl<O: Office> Run<'_, O> {
         let skews = [(4, 0), (3, hours), (3, -hours), (1, 45 * 24), (1, -20 * 24)];
         let (place, Some(hours)) = (self.dice.below(self.counters.len()), self.dice.weighed(&skews)) else { return };
         let Some(counter) = self.counters.get_mut(place) else { return };
-        counter.skew_ms = hours * i64::try_from(HOUR_MS).unwrap_or(0);
+        counter.set_skew(hours * i64::try_from(HOUR_MS).unwrap_or(0));
         let short: String = counter.terminal.to_string().chars().take(8).collect();
         self.note(format!("till {short}: its clock is {hours} hours ahead"));
     }
