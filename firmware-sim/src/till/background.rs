@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::cache::{Blocked, CardList, Kept};
 use super::requests::{Heard, Heartbeat};
-use super::{Link, Next, Purpose, Stuck, Till};
+use super::{Link, Next, Purpose, Setup, Stuck, Till};
 use crate::client::{NoAnswer, Reply};
 use crate::clock::may_lead;
 use crate::price_list::{Catalogue, PriceList};
@@ -65,9 +65,13 @@ impl Schedule {
     }
 
     /// A clock that was set back must not leave everything for tomorrow.
-    fn clamp(&mut self, latest_ms: u64) {
-        let times = [&mut self.hear_ms, &mut self.note_ms, &mut self.forward_ms, &mut self.retry_ms];
-        for time in times.into_iter().chain(&mut self.read_ms) {
+    fn clamp(&mut self, setup: &Setup, now_ms: u64) {
+        for time in [&mut self.note_ms, &mut self.forward_ms, &mut self.retry_ms] {
+            *time = (*time).min(now_ms.saturating_add(setup.retry_max_ms));
+        }
+        self.hear_ms = self.hear_ms.min(now_ms.saturating_add(setup.heartbeat_ms.max(setup.retry_max_ms)));
+        let latest_ms = now_ms.saturating_add(setup.refresh_ms.max(setup.heartbeat_ms));
+        for time in &mut self.read_ms {
             *time = (*time).min(latest_ms);
         }
     }
@@ -111,8 +115,7 @@ impl Till {
         if let Some(flight) = &self.flight {
             return Next::Waiting { ticket: flight.ticket };
         }
-        let longest_ms = self.setup.refresh_ms.max(self.setup.retry_max_ms);
-        self.schedule.clamp(now_ms.saturating_add(longest_ms));
+        self.schedule.clamp(&self.setup, now_ms);
         let waiting = self.journal.extent().waiting();
         if self.is_revoked && waiting == 0 {
             return Next::Revoked;

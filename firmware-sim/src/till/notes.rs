@@ -19,6 +19,9 @@ use crate::settling::{problem, sale_path};
 /// A void is sent within this time of its making, unless the clock was set meanwhile or the service was away.
 const VOID_MS: u64 = 60_000;
 
+/// Ids may be this old, as the service says: 35 days.
+const ID_MS: u64 = 35 * 24 * 60 * 60 * 1000;
+
 /// How a note is dealt with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -222,7 +225,10 @@ impl Till {
         }
         self.set_clock(reply, self.last_ms);
         let made_ms = void.get_timestamp().map_or(0, |made| made.to_unix().0 * 1000);
-        slug == "id-too-new" || self.stamp(self.last_ms).abs_diff(made_ms) > VOID_MS
+        // a new id helps no sale that is too old itself
+        let sold_ms = note.id.get_timestamp().map_or(0, |sold| sold.to_unix().0 * 1000);
+        let stamp_ms = self.stamp(self.last_ms);
+        slug == "id-too-new" || (stamp_ms.saturating_sub(sold_ms) < ID_MS && stamp_ms.abs_diff(made_ms) > VOID_MS)
     }
 
     /// What came of it. Answers whether it is over.
