@@ -101,11 +101,13 @@ impl<O: Office> Run<'_, O> {
             let request = post(format!("/api/v1/sales/{sale}/void"), id, &json!({ "id": id, "client": client }));
             if is_safe {
                 self.network.send_safely(terminal, &request).await;
-                if self.network.model.is_revoked(terminal) {
-                    self.handovers.never_known(sale);
-                }
             } else if self.ask_until_known(terminal, &request).await.is_none() {
                 self.open.push((terminal, sale, client));
+                continue;
+            }
+            // a machine that was withdrawn meanwhile undoes nothing: the office does
+            if self.network.model.is_revoked(terminal) {
+                self.handovers.never_known(sale);
             }
         }
     }
