@@ -71,12 +71,12 @@ impl Handovers {
 
     /// A part comes back.
     pub fn take_back(&mut self, sale: Uuid, service: Uuid, quantity: i64) {
-        let line = self
-            .made
-            .get_mut(&sale)
-            .and_then(|handover| handover.lines.iter_mut().find(|(of, left)| *of == service && *left >= quantity));
-        if let Some((_, left)) = line {
-            *left -= quantity;
+        let mut still = quantity;
+        let lines = self.made.get_mut(&sale).into_iter().flat_map(|handover| &mut handover.lines);
+        for (_, left) in lines.filter(|(of, _)| *of == service) {
+            let taken = still.min(*left);
+            *left -= taken;
+            still -= taken;
         }
     }
 

@@ -305,6 +305,11 @@ impl Model {
         self.operations.get(&sale)?.lines.get(line).map(|line| line.service)
     }
 
+    /// Whether this refund or void is booked, also where nobody heard so.
+    pub fn is_booked(&self, operation: Uuid) -> bool {
+        self.operations.get(&operation).is_some_and(|operation| operation.outcome == "booked")
+    }
+
     /// Whether a void took this id.
     pub fn is_cancelled(&self, sale: Uuid) -> bool {
         self.operations.get(&sale).is_some_and(|operation| operation.reason == Some("cancelled"))

@@ -183,7 +183,7 @@ impl<O: Office> Run<'_, O> {
         let request = post(format!("/api/v1/sales/{sale}/refunds"), id, &json);
         let answer = self.ask_until_known(terminal, &request).await.unwrap_or_default();
         if answer["outcome"].is_string() {
-            self.came_back(sale, line, quantity, &answer);
+            self.came_back(sale, line, quantity, answer["outcome"] == "booked");
         } else {
             // not known, or the sale has not come yet and a copy of this may come after it: asked again at the end
             self.refunds.push((terminal, sale, line, quantity, request));
@@ -194,16 +194,15 @@ impl<O: Office> Run<'_, O> {
     /// Refunds that were not answered are asked for again.
     pub(super) async fn end_refunds(&mut self) {
         for (terminal, sale, line, quantity, request) in std::mem::take(&mut self.refunds) {
-            let reply = self.network.send_safely(terminal, &request).await;
-            let answer = reply.and_then(|reply| serde_json::from_slice(&reply.body).ok()).unwrap_or_default();
-            self.came_back(sale, line, quantity, &answer);
+            // a terminal that was withdrawn meanwhile hears nothing; what it gave back is given back
+            self.network.send_safely(terminal, &request).await;
+            let is_booked = request.post.as_ref().is_some_and(|(_, id)| self.network.model.is_booked(*id));
+            self.came_back(sale, line, quantity, is_booked);
         }
     }
 
-    fn came_back(&mut self, sale: Uuid, line: usize, quantity: u32, answer: &serde_json::Value) {
-        if answer["outcome"] == "booked"
-            && let Some(service) = self.network.model.service_of(sale, line)
-        {
+    fn came_back(&mut self, sale: Uuid, line: usize, quantity: u32, is_booked: bool) {
+        if is_booked && let Some(service) = self.network.model.service_of(sale, line) {
             self.handovers.take_back(sale, service, i64::from(quantity));
         }
     }
