@@ -1,7 +1,8 @@
 //! Worlds from seeds: tills, cards, a bad network, power losses, thieves and the office, against the real service and an
 //! independent model (`firmware-sim/src/simulation`).
 //!
-//! `PASJE_SEED` replays one seed, `PASJE_STEPS` sets how much happens; a failure prints both. `PASJE_SEEDS` sets how many.
+//! `PASJE_SEED` replays one seed, `PASJE_STEPS` sets how much happens; a failure prints both. `PASJE_SEEDS` sets how many,
+//! from `PASJE_SEED` on where both are set.
 //! With `PASJE_TELL=1` everything that happens is told.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
@@ -27,8 +28,9 @@ fn from_environment(name: &str) -> Option<u64> {
 }
 
 fn seeds() -> Vec<u64> {
-    let count = from_environment("PASJE_SEEDS").unwrap_or(SEEDS);
-    from_environment("PASJE_SEED").map_or_else(|| (1..=count).collect(), |seed| vec![seed])
+    let first = from_environment("PASJE_SEED");
+    let count = from_environment("PASJE_SEEDS").unwrap_or(if first.is_some() { 1 } else { SEEDS });
+    (first.unwrap_or(1)..).take(usize::try_from(count).unwrap()).collect()
 }
 
 fn steps() -> usize {
