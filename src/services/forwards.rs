@@ -15,7 +15,7 @@ use diesel_async::AsyncPgConnection;
 use tokio::sync::Semaphore;
 
 use super::authorise::Authoriser;
-use super::book::{BookError, begin, commit, rollback};
+use super::book::{BookError, begin, commit, id_of_ours, rollback};
 use crate::db::connect::Database;
 use crate::db::forwards::{self, NewForward, Standing};
 use crate::db::reviews::{self, NewReview};
@@ -222,12 +222,4 @@ async fn with_ids<'r>(
         new.push(NewForward { record, operation, sent_as });
     }
     Ok(new)
-}
-
-/// An id with the server's time.
-fn id_of_ours(now: DateTime<Utc>) -> Result<OperationId, BookError> {
-    let mut random = [0; 10];
-    getrandom::fill(&mut random).map_err(|error| DbError::Unreachable(format!("no randomness: {error}")))?;
-    let id = uuid::Builder::from_unix_timestamp_millis(now.timestamp_millis().unsigned_abs(), &random).into_uuid();
-    Ok(OperationId::new(id).map_err(crate::domain::request::Problem::from)?)
 }

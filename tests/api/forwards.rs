@@ -206,6 +206,81 @@ async fn old_prices_old_places_and_old_counters_are_those_of_the_day() {
     terminal.location = RESTAURANT;
     // while the card went on elsewhere
     let old = offline(&card, &terminal, &coffee);
+#[tokio::test]
+async fn a_void_that_came_before_the_forward_undoes_its_attempt_whichever_comes_first() {
+    let house = House::open().await;
+    let client = house.client(10_000, 0).await;
+    let (terminal, card) = (house.terminal(RESTAURANT), house.card(&client));
+    let serving = house.serve();
+    let coffee = [(COFFEE, 1)];
+    let mut journal = Journal::default();
+    let void = |sale: Uuid| {
+        let target = format!("/api/v1/sales/{sale}/void");
+        let body = json!({"id": Uuid::now_v7(), "client": {"card": card.id}});
+        serving.post(&terminal, &target, &body).decided()["outcome"].clone()
+    };
+    let try_online = |tap: &Tap<'_>| serving.sell(&terminal, &tap.sale()).decided();
+    let delivered = |result: &Value| {
+        assert_eq!((judged(result), &result["answer"]["reason"]), ("declined".to_owned(), &json!("cancelled")));
+    };
+    // attempt, void, forward
+    let (tried, sent) = (card.tap(&terminal, &coffee), offline(&card, &terminal, &coffee));
+    assert_eq!(try_online(&tried)["outcome"], "approved");
+    assert_eq!(void(sent.id), "cancelled_beforehand");
+    journal.write(&sale_of(&sent, Some(tried.id)).to_string());
+    delivered(&journal.deliver(&serving, &terminal, 1..=1)[0]);
+    assert_eq!(house.purses(&client).await[0], 10_000);
+    // void, forward, attempt
+    let (tried, sent) = (card.tap(&terminal, &coffee), offline(&card, &terminal, &coffee));
+    assert_eq!(void(sent.id), "cancelled_beforehand");
+    journal.write(&sale_of(&sent, Some(tried.id)).to_string());
+    delivered(&journal.deliver(&serving, &terminal, 2..=2)[0]);
+    assert_eq!(try_online(&tried)["reason"], "cancelled");
+    // attempt, forward, void
+    let (tried, sent) = (card.tap(&terminal, &coffee), offline(&card, &terminal, &coffee));
+    assert_eq!(try_online(&tried)["outcome"], "approved");
+    journal.write(&sale_of(&sent, Some(tried.id)).to_string());
+    assert_eq!(judged(&journal.deliver(&serving, &terminal, 3..=3)[0]), "already_booked");
+    assert_eq!(void(sent.id), "booked");
+    assert_eq!(house.purses(&client).await[0], 10_000);
+    assert_eq!(house.text("SELECT count(*)::text FROM review").await, "0");
+    // the attempt cannot be undone: a human does
+    let (tried, sent) = (card.tap(&terminal, &coffee), offline(&card, &terminal, &coffee));
+    assert_eq!(try_online(&tried)["outcome"], "approved");
+    assert_eq!(void(sent.id), "cancelled_beforehand");
+    house.run(&["terminal", "revoke", &terminal.id.to_string()]);
+    journal.write(&sale_of(&sent, Some(tried.id)).to_string());
+    delivered(&journal.deliver(&serving, &terminal, 4..=4)[0]);
+    assert_eq!(house.purses(&client).await[0], 10_000 - 250);
+    assert_eq!(house.text("SELECT string_agg(sequence || ' ' || why, ',') FROM review").await, "4 12");
+    house.verify().await;
+}
+
+#[tokio::test]
+async fn an_attempt_of_another_client_or_terminal_that_was_sold_is_looked_at() {
+    let house = House::open().await;
+    let (client, other) = (house.client(10_000, 0).await, house.client(10_000, 0).await);
+    let (terminal, beside) = (house.terminal(RESTAURANT), house.terminal(RESTAURANT));
+    let (card, theirs) = (house.card(&client), house.card(&other));
+    let serving = house.serve();
+    let coffee = [(COFFEE, 1)];
+    let mut journal = Journal::default();
+    let tries = [theirs.tap(&terminal, &coffee), card.tap(&beside, &coffee)];
+    for (tap, at) in tries.iter().zip([&terminal, &beside]) {
+        assert_eq!(serving.sell(at, &tap.sale()).decided()["outcome"], "approved");
+        let sent = sale_of(&offline(&card, &terminal, &coffee), Some(tap.id));
+        journal.write(&sent.to_string());
+    }
+    let results = journal.deliver(&serving, &terminal, 1..=2);
+    assert!(results.iter().all(|result| judged(result) == "approved"), "{results:?}");
+    assert_eq!(house.text("SELECT string_agg(sequence || ' ' || why, ',' ORDER BY id) FROM review").await, "1 11,2 11");
+    assert!(house.run(&["review", "list"]).contains("attempt_elsewhere"));
+    house.verify().await;
+    house.sql("ALTER TABLE review DISABLE TRIGGER USER; DELETE FROM review WHERE sequence = 1").await;
+    let output = house.command(&["verify"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("record 1 of terminal"), "{output:?}");
+}
+
     let new = Tap { counter: old.counter + 1000, ..card.tap(&terminal, &coffee) };
     assert_eq!(serving.sell(&terminal, &new.sale()).decided()["outcome"], "approved");
     journal.sell(&old);
