@@ -238,6 +238,22 @@ pub async fn is_renamed(mut conn: &AsyncPgConnection, id: OperationId) -> Result
 pub async fn sale(mut conn: &AsyncPgConnection, terminal: Uuid, sequence: i64) -> Result<Option<Vec<u8>>, DbError> {
     let query: Statement<Binary> =
         statement("SELECT sale FROM forward WHERE terminal = ? AND sequence = ?").bind(terminal).bind(sequence);
+/// What records of terminals that were sent with this id are booked under, each with its terminal.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn booked_as(mut conn: &AsyncPgConnection, id: OperationId) -> Result<Vec<(Uuid, OperationId)>, DbError> {
+    let query: Statement<(SqlUuid, SqlUuid)> = statement(
+        "SELECT terminal, operation FROM forward WHERE sent_as = ? AND operation IS NOT NULL \
+         ORDER BY terminal, sequence LIMIT 100",
+    )
+    .bind(id.uuid());
+    let rows = query.load::<(Uuid, Uuid)>(&mut conn).await?;
+    rows.into_iter()
+        .map(|(terminal, id)| Ok((terminal, OperationId::new(id).map_err(|_| corrupt("forward.operation"))?)))
+        .collect()
+}
+
     Ok(query.get_result::<Vec<u8>>(&mut conn).await.optional()?)
 }
 
