@@ -184,6 +184,17 @@ pub async fn settle(
     Ok(query.execute(&mut conn).await? == 1)
 }
 
+/// Reviews of a terminal's records for this reason, open or not.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn count_of(mut conn: &AsyncPgConnection, terminal: Uuid, why: ReviewWhy) -> Result<i64, DbError> {
+    let query: Statement<BigInt> = statement("SELECT count(*) FROM review WHERE terminal = ? AND why = ?")
+        .bind(terminal)
+        .bind(i16::from(why.code()));
+    Ok(query.get_result::<i64>(&mut conn).await?)
+}
+
 /// Reviews that are open.
 ///
 /// # Errors

@@ -47,6 +47,9 @@ impl Default for Settings {
     }
 }
 
+/// Records of a terminal that did not fit its journal, at most: some more requests than a till sends at once.
+const CONFLICTS_MAX: i64 = 500;
+
 /// Why nothing of a request was stored.
 #[derive(Debug, thiserror::Error)]
 pub enum ForwardError {
@@ -181,7 +184,7 @@ async fn store_in_transaction(
     let stored_to = last.map_or(0, |(sequence, _)| sequence);
     let sequences = records.iter().map(|record| record.sequence).collect();
     let known = forwards::hashes(conn, terminal.id, sequences).await?;
-    match continuation(last, known, records) {
+    match continuation(last, known.clone(), records) {
         Ok(new) if new.is_empty() => Ok(stored_to),
         Ok(new) => {
             let new = with_ids(conn, terminal, &new, read, now).await?;
@@ -190,10 +193,22 @@ async fn store_in_transaction(
         }
         Err(Misfit::Gap { sequence }) => Err(ForwardError::Gap { sequence, stored_to }),
         Err(Misfit::Conflict { sequence }) => {
-            let record = records.iter().rfind(|record| record.sequence == sequence).map(|record| record.sale.clone());
+            // Such a journal is stored nowhere from here on, so all that came of it is kept for a human.
+            let from = records.iter().rposition(|record| record.sequence == sequence).unwrap_or(0);
             let why = ReviewWhy::JournalConflict;
-            let review = NewReview { sequence, why, operation: None, loss: None, record };
-            reviews::open(conn, terminal.organisation, terminal.id, &[review]).await?;
+            let handed_over: Vec<NewReview> = records
+                .iter()
+                .skip(from)
+                .filter(|record| known.get(&record.sequence) != Some(&record.hash))
+                .map(|record| {
+                    let (sequence, record) = (record.sequence, Some(record.sale.clone()));
+                    NewReview { sequence, why, operation: None, loss: None, record }
+                })
+                .collect();
+            // A hostile terminal could make them without end.
+            if reviews::count_of(conn, terminal.id, why).await? < CONFLICTS_MAX {
+                reviews::open(conn, terminal.organisation, terminal.id, &handed_over).await?;
+            }
             Err(ForwardError::Conflict(sequence))
         }
     }

