@@ -14,14 +14,21 @@ use crate::domain::account::OrganisationId;
 use crate::domain::forward::Record;
 use crate::domain::operation::{OperationId, Outcome};
 
-/// Keeps other requests of this terminal waiting until COMMIT; answers the server's clock.
+/// Keeps other requests of this terminal waiting until COMMIT; answers the server's clock and, of a terminal that was revoked,
+/// the last sequence that is taken: as many more than it had delivered then as it may make without a connection.
 ///
 /// # Errors
 /// [`DbError`]; not found, for a terminal that is not there.
-pub async fn lock_journal(mut conn: &AsyncPgConnection, terminal: Uuid) -> Result<DateTime<Utc>, DbError> {
-    let query: Statement<Timestamptz> =
-        statement("SELECT clock_timestamp() FROM terminal WHERE id = ? FOR NO KEY UPDATE").bind(terminal);
-    Ok(query.get_result::<DateTime<Utc>>(&mut conn).await?)
+pub async fn lock_journal(
+    mut conn: &AsyncPgConnection,
+    terminal: Uuid,
+) -> Result<(DateTime<Utc>, Option<i64>), DbError> {
+    let query: Statement<(Timestamptz, Nullable<BigInt>)> = statement(
+        "SELECT clock_timestamp(), CASE WHEN t.status <> 1 THEN coalesce(t.revoked_at_record, 0) + l.offline_terminal_records END \
+         FROM terminal AS t JOIN location AS l ON l.id = t.location WHERE t.id = ? FOR NO KEY UPDATE OF t",
+    )
+    .bind(terminal);
+    Ok(query.get_result(&mut conn).await?)
 }
 
 /// The last record that is stored of a terminal, with its hash.
@@ -231,13 +238,6 @@ pub async fn is_renamed(mut conn: &AsyncPgConnection, id: OperationId) -> Result
     Ok(query.get_result::<bool>(&mut conn).await?)
 }
 
-/// The bytes of a record.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn sale(mut conn: &AsyncPgConnection, terminal: Uuid, sequence: i64) -> Result<Option<Vec<u8>>, DbError> {
-    let query: Statement<Binary> =
-        statement("SELECT sale FROM forward WHERE terminal = ? AND sequence = ?").bind(terminal).bind(sequence);
 /// What records of terminals that were sent with this id are booked under, each with its terminal.
 ///
 /// # Errors
@@ -254,6 +254,13 @@ pub async fn booked_as(mut conn: &AsyncPgConnection, id: OperationId) -> Result<
         .collect()
 }
 
+/// The bytes of a record.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn sale(mut conn: &AsyncPgConnection, terminal: Uuid, sequence: i64) -> Result<Option<Vec<u8>>, DbError> {
+    let query: Statement<Binary> =
+        statement("SELECT sale FROM forward WHERE terminal = ? AND sequence = ?").bind(terminal).bind(sequence);
     Ok(query.get_result::<Vec<u8>>(&mut conn).await.optional()?)
 }
 

@@ -53,7 +53,7 @@ pub const TABLE_RIGHTS: &[(&str, &str)] = &[
     (
         "public.terminal",
         "SELECT, INSERT, UPDATE (name), UPDATE (status), UPDATE (location), UPDATE (last_seen_at), UPDATE (journal_last), \
-         UPDATE (journal_waiting), UPDATE (software)",
+         UPDATE (journal_waiting), UPDATE (software), UPDATE (revoked_at_record)",
     ),
     (
         "public.enrolment",

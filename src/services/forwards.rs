@@ -63,6 +63,9 @@ pub enum ForwardError {
     /// Another record is stored there; a human looks at it.
     #[error("another record is stored under sequence {0}")]
     Conflict(i64),
+    /// The terminal was revoked, and has delivered as many records since as it may make without a connection.
+    #[error("a terminal that was revoked has delivered all that it may")]
+    Revoked,
     /// The database could not do it.
     #[error(transparent)]
     Book(#[from] BookError),
@@ -179,13 +182,17 @@ async fn store_in_transaction(
     records: &[Record],
     read: ReadSale,
 ) -> Result<i64, ForwardError> {
-    let now = forwards::lock_journal(conn, terminal.id).await?;
+    let (now, taken_to) = forwards::lock_journal(conn, terminal.id).await?;
     let last = forwards::last(conn, terminal.id).await?;
     let stored_to = last.map_or(0, |(sequence, _)| sequence);
     let sequences = records.iter().map(|record| record.sequence).collect();
     let known = forwards::hashes(conn, terminal.id, sequences).await?;
     match continuation(last, known.clone(), records) {
         Ok(new) if new.is_empty() => Ok(stored_to),
+        // What it sold before it was revoked is sold; who found it must not be able to fill the database.
+        Ok(new) if new.iter().any(|record| taken_to.is_some_and(|to| record.sequence > to)) => {
+            Err(ForwardError::Revoked)
+        }
         Ok(new) => {
             let new = with_ids(conn, terminal, &new, read, now).await?;
             forwards::insert(conn, terminal.id, &new).await?;

@@ -117,8 +117,16 @@ async fn a_journal_that_does_not_fit_stores_nothing() {
     }
     let big = with("sale", json!("x".repeat(256 * 1024)));
     serving.forward(&terminal, &big).is_problem(413, "body-too-large");
-    let long = with("sale", json!("x".repeat(200 * 1024)));
-    serving.forward(&terminal, &long).is_problem(422, "journal-hash-wrong");
+    let long = with("sale", json!("x".repeat(20_001)));
+    serving.forward(&terminal, &long).is_problem(422, "request-malformed");
+    let shorter = with("sale", json!("x".repeat(20_000)));
+    serving.forward(&terminal, &shorter).is_problem(422, "journal-hash-wrong");
+    // the longest sale that there is fits
+    let mut longest = sale_of(&offline(&card, &terminal, &[(Uuid::max(), 1000); 100]), Some(Uuid::now_v7()));
+    for line in longest["lines"].as_array_mut().unwrap() {
+        line["hold"] = json!(Uuid::now_v7());
+    }
+    assert!(longest.to_string().len() < 20_000, "{}", longest.to_string().len());
     assert_eq!(house.books().await, books);
     assert_eq!(house.text("SELECT count(*)::text FROM forward").await, "2");
     house.verify().await;
@@ -147,27 +155,27 @@ async fn whatever_the_terminals_clock_said_a_sale_is_booked_once() {
         let target = format!("/api/v1/sales/{}/void", id.as_str().unwrap());
         serving.post(&terminal, &target, &json!({"id": Uuid::now_v7(), "client": {"card": card.id}}))
     };
+    let other = house.terminal(CANTEEN);
     for at in 0..2 {
         assert_ne!(results[at]["answer"]["id"], json!(ids[at]));
         assert_eq!(serving.ask_sale(&terminal, ids[at]).decided()["id"], results[at]["answer"]["id"]);
         serving.ask_sale(&other, ids[at]).is_problem(404, "sale-unknown");
     }
-    // a void that came while the id could still be voided stands, however late the sale is delivered
-    let voided = offline(&card, &terminal, &coffee);
-    assert_eq!(void(&json!(voided.id)).decided()["outcome"], "cancelled_beforehand");
-    journal.sell(&voided);
-    let other = house.terminal(CANTEEN);
-    let result = journal.deliver(&serving, &terminal, 4..=4).remove(0);
-    assert_eq!((judged(&result), &result["answer"]["reason"]), ("declined".to_owned(), &json!("cancelled")));
-    // an attempt of the future
-    journal.write(&sale_of(&offline(&card, &terminal, &coffee), Some(id_at(chrono::Duration::days(300)))).to_string());
-    assert_eq!(judged(&journal.deliver(&serving, &terminal, 5..=5)[0]), "approved");
     let back = json!({"id": Uuid::now_v7(), "lines": [{"line": 0, "quantity": 1}]});
     let target = format!("/api/v1/sales/{}/refunds", ids[0]);
     serving.post(&other, &target, &back).is_problem(404, "sale-unknown");
     assert_eq!(serving.post(&terminal, &target, &back).decided()["outcome"], "booked");
     assert_eq!(void(&json!(ids[1])).decided()["reference"], results[1]["answer"]["id"]);
     assert_eq!(void(&results[1]["answer"]["id"]).decided()["reason"], "nothing_left");
+    // a void that came while the id could still be voided stands, however late the sale is delivered
+    let voided = offline(&card, &terminal, &coffee);
+    assert_eq!(void(&json!(voided.id)).decided()["outcome"], "cancelled_beforehand");
+    journal.sell(&voided);
+    let result = journal.deliver(&serving, &terminal, 4..=4).remove(0);
+    assert_eq!((judged(&result), &result["answer"]["reason"]), ("declined".to_owned(), &json!("cancelled")));
+    // an attempt of the future
+    journal.write(&sale_of(&offline(&card, &terminal, &coffee), Some(id_at(chrono::Duration::days(300)))).to_string());
+    assert_eq!(judged(&journal.deliver(&serving, &terminal, 5..=5)[0]), "approved");
     assert_eq!(house.text("SELECT count(*)::text FROM review").await, "0");
     house.verify().await;
 }
@@ -198,22 +206,6 @@ async fn an_online_attempt_and_its_forward_are_one_sale() {
     house.verify().await;
 }
 
-#[tokio::test]
-async fn old_prices_old_places_and_old_counters_are_those_of_the_day() {
-    let house = House::open().await;
-    let client = house.client(100_000, 0).await;
-    let (mut terminal, card) = (house.terminal(RESTAURANT), house.card(&client));
-    let serving = house.serve();
-    let coffee = [(COFFEE, 1)];
-    let mut journal = Journal::default();
-    // a version of months ago
-    journal.sell(&Tap { price_list: 1, ..offline(&card, &terminal, &coffee) });
-    // sold at the canteen, before the terminal was moved
-    terminal.location = CANTEEN;
-    journal.sell(&offline(&card, &terminal, &coffee));
-    terminal.location = RESTAURANT;
-    // while the card went on elsewhere
-    let old = offline(&card, &terminal, &coffee);
 #[tokio::test]
 async fn a_void_that_came_before_the_forward_undoes_its_attempt_whichever_comes_first() {
     let house = House::open().await;
@@ -289,6 +281,22 @@ async fn an_attempt_of_another_client_or_terminal_that_was_sold_is_looked_at() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("record 1 of terminal"), "{output:?}");
 }
 
+#[tokio::test]
+async fn old_prices_old_places_and_old_counters_are_those_of_the_day() {
+    let house = House::open().await;
+    let client = house.client(100_000, 0).await;
+    let (mut terminal, card) = (house.terminal(RESTAURANT), house.card(&client));
+    let serving = house.serve();
+    let coffee = [(COFFEE, 1)];
+    let mut journal = Journal::default();
+    // a version of months ago
+    journal.sell(&Tap { price_list: 1, ..offline(&card, &terminal, &coffee) });
+    // sold at the canteen, before the terminal was moved
+    terminal.location = CANTEEN;
+    journal.sell(&offline(&card, &terminal, &coffee));
+    terminal.location = RESTAURANT;
+    // while the card went on elsewhere
+    let old = offline(&card, &terminal, &coffee);
     let new = Tap { counter: old.counter + 1000, ..card.tap(&terminal, &coffee) };
     assert_eq!(serving.sell(&terminal, &new.sale()).decided()["outcome"], "approved");
     journal.sell(&old);
@@ -326,6 +334,16 @@ async fn a_revoked_terminal_delivers_its_journal_and_nothing_else() {
     assert_eq!([judged(&results[0]), in_review(&results[1]), judged(&results[2])], ["approved", "", "approved"]);
     assert_eq!(house.text("SELECT string_agg(why::text, ' ') FROM review").await, "6");
     assert_eq!(house.purses(&client).await[0], 5000 - 500);
+    // what it made before is sold, and no more than it may make without a connection
+    house.sql("UPDATE location SET offline_terminal_records = 4").await;
+    journal.sell(&offline(&card, &terminal, &coffee));
+    journal.write("filling the disk");
+    serving.forward(&terminal, &journal.body(1..=5)).is_problem(401, "terminal-revoked");
+    assert_eq!(journal.deliver(&serving, &terminal, 1..=4).len(), 4);
+    serving.forward(&terminal, &journal.body(5..=5)).is_problem(401, "terminal-revoked");
+    house.run(&["terminal", "revoke", &terminal.id.to_string()]);
+    serving.forward(&terminal, &journal.body(5..=5)).is_problem(401, "terminal-revoked");
+    assert_eq!(house.text("SELECT count(*)::text FROM forward").await, "4");
     // signed with another key it delivers nothing
     let stranger = crate::card::Terminal { key: [1; 32], ..terminal };
     serving.forward(&stranger, &journal.body(1..=3)).is_problem(401, "signature-wrong");
