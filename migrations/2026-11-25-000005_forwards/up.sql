@@ -45,7 +45,7 @@ CREATE TABLE review (
     organisation integer NOT NULL REFERENCES organisation,
     terminal uuid NOT NULL,
     sequence bigint NOT NULL,
-    why smallint NOT NULL CHECK (why BETWEEN 1 AND 10),
+    why smallint NOT NULL CHECK (why BETWEEN 1 AND 12),
     operation uuid,                                                              -- what the ledger has of it
     loss_cents bigint CHECK (loss_cents > 0),                                    -- of an offline loss
     record bytea,                                                                -- what did not fit the journal

@@ -1,4 +1,5 @@
 ALTER TABLE terminal
+    DROP COLUMN revoked_at_record,
     DROP COLUMN software,
     DROP COLUMN journal_waiting,
     DROP COLUMN journal_last,

@@ -31,10 +31,15 @@ BEGIN
     RETURN FOUND;
 END
 $$;
+REVOKE ALL ON FUNCTION make_room_for_enrolment() FROM PUBLIC;
 
 -- What a terminal says of itself in its heartbeat.
 ALTER TABLE terminal
     ADD COLUMN last_seen_at timestamptz,
     ADD COLUMN journal_last bigint NOT NULL DEFAULT 0 CONSTRAINT terminal_journal_last CHECK (journal_last >= 0),
     ADD COLUMN journal_waiting bigint NOT NULL DEFAULT 0 CONSTRAINT terminal_journal_waiting CHECK (journal_waiting >= 0),
-    ADD COLUMN software text CONSTRAINT terminal_software CHECK (length(software) <= 50);
+    ADD COLUMN software text CONSTRAINT terminal_software CHECK (length(software) <= 50),
+    -- the last record of its journal that was stored when it was revoked: not many more are taken afterwards
+    ADD COLUMN revoked_at_record bigint CONSTRAINT terminal_revoked_at_record CHECK (revoked_at_record >= 0);
+-- Those that were revoked before there were journals.
+UPDATE terminal SET revoked_at_record = 0 WHERE status <> 1;

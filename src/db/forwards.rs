@@ -14,14 +14,21 @@ use crate::domain::account::OrganisationId;
 use crate::domain::forward::Record;
 use crate::domain::operation::{OperationId, Outcome};
 
-/// Keeps other requests of this terminal waiting until COMMIT; answers the server's clock.
+/// Keeps other requests of this terminal waiting until COMMIT; answers the server's clock and, of a terminal that was revoked,
+/// the last sequence that is taken: as many more than it had delivered then as it may make without a connection.
 ///
 /// # Errors
 /// [`DbError`]; not found, for a terminal that is not there.
-pub async fn lock_journal(mut conn: &AsyncPgConnection, terminal: Uuid) -> Result<DateTime<Utc>, DbError> {
-    let query: Statement<Timestamptz> =
-        statement("SELECT clock_timestamp() FROM terminal WHERE id = ? FOR NO KEY UPDATE").bind(terminal);
-    Ok(query.get_result::<DateTime<Utc>>(&mut conn).await?)
+pub async fn lock_journal(
+    mut conn: &AsyncPgConnection,
+    terminal: Uuid,
+) -> Result<(DateTime<Utc>, Option<i64>), DbError> {
+    let query: Statement<(Timestamptz, Nullable<BigInt>)> = statement(
+        "SELECT clock_timestamp(), CASE WHEN t.status <> 1 THEN coalesce(t.revoked_at_record, 0) + l.offline_terminal_records END \
+         FROM terminal AS t JOIN location AS l ON l.id = t.location WHERE t.id = ? FOR NO KEY UPDATE OF t",
+    )
+    .bind(terminal);
+    Ok(query.get_result(&mut conn).await?)
 }
 
 /// The last record that is stored of a terminal, with its hash.
@@ -229,6 +236,22 @@ pub async fn standings(
 pub async fn is_renamed(mut conn: &AsyncPgConnection, id: OperationId) -> Result<bool, DbError> {
     let query: Statement<Bool> = statement("SELECT EXISTS (SELECT FROM forward WHERE sent_as = ?)").bind(id.uuid());
     Ok(query.get_result::<bool>(&mut conn).await?)
+}
+
+/// What records of terminals that were sent with this id are booked under, each with its terminal.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn booked_as(mut conn: &AsyncPgConnection, id: OperationId) -> Result<Vec<(Uuid, OperationId)>, DbError> {
+    let query: Statement<(SqlUuid, SqlUuid)> = statement(
+        "SELECT terminal, operation FROM forward WHERE sent_as = ? AND operation IS NOT NULL \
+         ORDER BY terminal, sequence LIMIT 100",
+    )
+    .bind(id.uuid());
+    let rows = query.load::<(Uuid, Uuid)>(&mut conn).await?;
+    rows.into_iter()
+        .map(|(terminal, id)| Ok((terminal, OperationId::new(id).map_err(|_| corrupt("forward.operation"))?)))
+        .collect()
 }
 
 /// The bytes of a record.

@@ -53,7 +53,7 @@ pub const TABLE_RIGHTS: &[(&str, &str)] = &[
     (
         "public.terminal",
         "SELECT, INSERT, UPDATE (name), UPDATE (status), UPDATE (location), UPDATE (last_seen_at), UPDATE (journal_last), \
-         UPDATE (journal_waiting), UPDATE (software)",
+         UPDATE (journal_waiting), UPDATE (software), UPDATE (revoked_at_record)",
     ),
     (
         "public.enrolment",
@@ -228,7 +228,7 @@ async fn grant(connection: &mut AsyncPgConnection, login: &str) -> diesel::Query
         "REVOKE CREATE ON SCHEMA public, ledger FROM PUBLIC, %1$I".to_owned(),
         "GRANT USAGE ON SCHEMA public, ledger TO %1$I".to_owned(),
         "REVOKE ALL ON ALL TABLES IN SCHEMA ledger FROM %1$I".to_owned(),
-        "GRANT EXECUTE ON FUNCTION ledger.make_partitions(date) TO %1$I".to_owned(),
+        "GRANT EXECUTE ON FUNCTION ledger.make_partitions(date), public.make_room_for_enrolment() TO %1$I".to_owned(),
     ];
     for (table, rights) in TABLE_RIGHTS {
         formats.push(format!("REVOKE ALL ON {table} FROM %1$I"));

@@ -54,6 +54,24 @@ pub async fn open(
     Ok(())
 }
 
+/// Opens a review of the record that was booked as this sale, if it came from a journal.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn open_for(mut conn: &AsyncPgConnection, sale: OperationId, why: ReviewWhy) -> Result<(), DbError> {
+    let query: Statement = statement(
+        "INSERT INTO review (organisation, terminal, sequence, why, operation) \
+         SELECT l.organisation, f.terminal, f.sequence, ?, f.operation \
+         FROM ledger.operation AS o JOIN forward AS f ON f.terminal = o.terminal AND f.operation = o.id \
+         JOIN terminal AS t ON t.id = f.terminal JOIN location AS l ON l.id = t.location \
+         WHERE o.id = ? ON CONFLICT DO NOTHING",
+    )
+    .bind(i16::from(why.code()))
+    .bind(sale.uuid());
+    query.execute(&mut conn).await?;
+    Ok(())
+}
+
 /// A review as it stands.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
@@ -164,6 +182,17 @@ pub async fn settle(
     .bind(with.map(OperationId::uuid))
     .bind(id);
     Ok(query.execute(&mut conn).await? == 1)
+}
+
+/// Reviews of a terminal's records for this reason, open or not.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn count_of(mut conn: &AsyncPgConnection, terminal: Uuid, why: ReviewWhy) -> Result<i64, DbError> {
+    let query: Statement<BigInt> = statement("SELECT count(*) FROM review WHERE terminal = ? AND why = ?")
+        .bind(terminal)
+        .bind(i16::from(why.code()));
+    Ok(query.get_result::<i64>(&mut conn).await?)
 }
 
 /// Reviews that are open.

@@ -128,7 +128,11 @@ pub async fn insert(
 /// # Errors
 /// [`DbError`].
 pub async fn revoke(conn: &mut AsyncPgConnection, id: Uuid) -> Result<bool, DbError> {
-    let query: Statement = statement("UPDATE terminal SET status = 2 WHERE id = ?").bind(id);
+    let query: Statement = statement(
+        "UPDATE terminal SET status = 2, revoked_at_record = coalesce(revoked_at_record, \
+             (SELECT max(sequence) FROM forward WHERE terminal = terminal.id), 0) WHERE id = ?",
+    )
+    .bind(id);
     Ok(query.execute(conn).await? == 1)
 }
 

@@ -161,12 +161,12 @@ impl CardHold {
         CardHold { made, hold, captured, ended }
     }
 
-    /// A card's hold that this terminal may see: of its own location.
+    /// A card's hold that this terminal may see: of its own location, or its own, as it may have been moved since.
     pub fn is_of(made: &Booked, terminal: &Terminal) -> bool {
         let operation = &made.operation;
         operation.kind == OperationKind::Hold
             && operation.terminal.is_some()
-            && operation.location == Some(terminal.location)
+            && (operation.location == Some(terminal.location) || operation.terminal == Some(terminal.id))
             && operation.owner.organisation() == terminal.organisation
     }
 

@@ -12,6 +12,9 @@ pub const NOTHING_BEFORE: [u8; 32] = [0; 32];
 /// Records in one request, at most.
 pub const RECORDS_MAX: usize = 50;
 
+/// Bytes of a record's sale, at most: one of a hundred lines has twelve thousand.
+pub const SALE_BYTES_MAX: usize = 20_000;
+
 /// A record of a terminal's journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]

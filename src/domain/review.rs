@@ -30,6 +30,10 @@ stored_codes! {
         Refused = 9 "refused",
         /// Another record came under a sequence that is stored.
         JournalConflict = 10 "journal_conflict",
+        /// Booked for an online attempt that was sold, but of another client or terminal: perhaps one tap, charged twice.
+        AttemptElsewhere = 11 "attempt_elsewhere",
+        /// The forward was undone, and what its attempt sold could not be: it is charged still.
+        AttemptNotUndone = 12 "attempt_not_undone",
     }
 }
 

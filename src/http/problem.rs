@@ -291,6 +291,7 @@ impl From<ForwardError> for Problem {
             ForwardError::Gap { stored_to, .. } => {
                 Self { stored_to: Some(stored_to), ..Self::with(&JOURNAL_GAP, error.to_string()) }
             }
+            ForwardError::Revoked => Self::with(&TERMINAL_REVOKED, error.to_string()),
             ForwardError::Book(error) => error.into(),
         }
     }

@@ -5,6 +5,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -37,6 +38,8 @@ pub struct RateLimits {
     addresses: Option<DefaultKeyedRateLimiter<IpAddr>>,
     terminals: Option<DefaultKeyedRateLimiter<Uuid>>,
     enrolments: Option<DefaultKeyedRateLimiter<IpAddr>>,
+    deliveries: Option<DefaultKeyedRateLimiter<Uuid>>,
+    lists: Option<DefaultKeyedRateLimiter<Uuid>>,
 }
 
 impl RateLimits {
@@ -49,6 +52,11 @@ impl RateLimits {
             enrolments: rates
                 .per_address
                 .map(|_| RateLimiter::keyed(Quota::per_minute(ENROLMENTS_A_MINUTE).allow_burst(ENROLMENTS_AT_ONCE))),
+            lists: rates
+                .per_terminal
+                .and(Quota::with_period(LIST_EVERY))
+                .map(|quota| RateLimiter::keyed(quota.allow_burst(LISTS_AT_ONCE))),
+            deliveries: rates.per_terminal.map(|rate| RateLimiter::keyed(quota(rate.min(DELIVERIES_A_SECOND)))),
         }
     }
 
@@ -82,12 +90,28 @@ impl RateLimits {
         self.terminals.as_ref().map_or(Ok(()), |limiter| count(limiter, &terminal))
     }
 
+    /// Counts a request of a terminal that delivers of its journal.
+    ///
+    /// # Errors
+    /// `too-many-requests`.
+    pub fn count_delivery(&self, terminal: Uuid) -> Result<(), Problem> {
+        self.deliveries.as_ref().map_or(Ok(()), |limiter| count(limiter, &terminal))
+    }
+
+    /// Counts a whole list of cards for a terminal: each of its keys is derived for it.
+    ///
+    /// # Errors
+    /// `too-many-requests`.
+    pub fn count_list(&self, terminal: Uuid) -> Result<(), Problem> {
+        self.lists.as_ref().map_or(Ok(()), |limiter| count(limiter, &terminal))
+    }
+
     /// Forgets who has not asked lately; called now and then, so that memory stays flat.
     pub fn forget_old(&self) {
         if let Some(limiter) = &self.addresses {
             limiter.retain_recent();
         }
-        if let Some(limiter) = &self.terminals {
+        for limiter in [&self.terminals, &self.deliveries, &self.lists].into_iter().flatten() {
             limiter.retain_recent();
         }
         if let Some(limiter) = &self.enrolments {
@@ -115,6 +139,13 @@ pub async fn count_address(
 /// A house has a handful of terminals; a thousand from one address would keep the others' out.
 const ENROLMENTS_A_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(5);
 const ENROLMENTS_AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
+
+/// Each may bring fifty records, and is stored for good.
+const DELIVERIES_A_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
+
+/// Who has the list asks with its ETag, and gets another only when it has changed.
+const LIST_EVERY: Duration = Duration::from_secs(10);
+const LISTS_AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
 
 const TWICE: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
 
@@ -149,6 +180,24 @@ mod tests {
         assert_eq!(limits.count_address(one).unwrap_err().sort(), &TOO_MANY_REQUESTS);
         assert!(limits.count_address(Some("192.0.2.2".parse().unwrap())).is_ok());
         assert!(limits.count_terminal(Uuid::nil()).is_ok());
+    }
+
+    #[test]
+    fn a_terminal_delivers_five_times_a_second_at_most() {
+        let limits = RateLimits::new(Rates::default());
+        let taken = (0..50).filter(|_| limits.count_delivery(Uuid::nil()).is_ok()).count();
+        assert!((10..=11).contains(&taken), "{taken}");
+        assert!(limits.count_terminal(Uuid::nil()).is_ok() && limits.count_delivery(Uuid::max()).is_ok());
+        let without = RateLimits::new(Rates { per_address: None, per_terminal: None });
+        assert!((0..50).all(|_| without.count_delivery(Uuid::nil()).is_ok()));
+    }
+
+    #[test]
+    fn a_terminal_gets_three_whole_lists_at_once() {
+        let limits = RateLimits::new(Rates::default());
+        assert!((0..3).all(|_| limits.count_list(Uuid::nil()).is_ok()));
+        assert_eq!(limits.count_list(Uuid::nil()).unwrap_err().sort(), &TOO_MANY_REQUESTS);
+        assert!(limits.count_list(Uuid::max()).is_ok());
     }
 
     #[test]

@@ -88,8 +88,8 @@ pub struct Books<'c> {
     pub now: DateTime<Utc>,
     /// What will be booked.
     pub operation: Operation,
-    /// A tombstone to book with it.
-    pub tombstone: Option<Operation>,
+    /// What is booked with it: a tombstone, or the void of a forward's attempt.
+    pub beside: Option<Operation>,
     /// When a hold that this operation makes expires.
     pub hold_expires_at: Option<DateTime<Utc>>,
 }
@@ -188,7 +188,7 @@ async fn book_in_transaction<B: Booking>(conn: &mut AsyncPgConnection, request: 
     let mut operation = Operation::new(request.id(), owner, request.kind(), Outcome::Booked, request.authority());
     operation.request_hash = Some(hash);
     let mut books =
-        Books { conn, wallet, book_date, now: batch.booked_at, operation, tombstone: None, hold_expires_at: None };
+        Books { conn, wallet, book_date, now: batch.booked_at, operation, beside: None, hold_expires_at: None };
     let outcome = request.decide(&mut books).await?;
     books.operation.outcome = outcome;
     if !outcome.is_done() {
@@ -231,14 +231,14 @@ async fn lock_owner(
 }
 
 async fn write(books: Books<'_>, batch: Batch) -> Result<Booked, BookError> {
-    let Books { conn, wallet, book_date, operation, tombstone, hold_expires_at, .. } = books;
+    let Books { conn, wallet, book_date, operation, beside, hold_expires_at, .. } = books;
     if let Some(mut wallet) = wallet {
         let before = wallet.clone();
         // Holds first: what they give back is what the transfers spend.
         for entry in &operation.hold_entries {
             wallet.hold(entry.account, entry.change).map_err(Problem::from)?;
         }
-        for transfer in &operation.transfers {
+        for transfer in operation.transfers.iter().chain(beside.iter().flat_map(|beside| &beside.transfers)) {
             wallet.apply(transfer).map_err(Problem::from)?;
         }
         if wallet != before {
@@ -251,12 +251,11 @@ async fn write(books: Books<'_>, batch: Batch) -> Result<Booked, BookError> {
         holds::insert(conn, operation.id, &made, Purpose::of(&operation), hold_expires_at).await?;
     }
     holds::change(conn, &changed).await?;
-    change_buffers(conn, std::slice::from_ref(&operation)).await?;
-    let booked = Booked { operation, book_date };
-    let mut rows = vec![booked.clone()];
-    rows.extend(tombstone.map(|operation| Booked { operation, book_date }));
+    let operations: Vec<Operation> = std::iter::once(operation).chain(beside).collect();
+    change_buffers(conn, &operations).await?;
+    let mut rows: Vec<Booked> = operations.into_iter().map(|operation| Booked { operation, book_date }).collect();
     ledger::insert(conn, batch, &rows).await?;
-    Ok(booked)
+    Ok(rows.swap_remove(0))
 }
 
 /// Moves the shared buffers by what operations paid into and out of them. Taken after all other locks.
@@ -310,4 +309,15 @@ pub(super) async fn owner_of(
 /// A wallet as the owner of a request that names it.
 pub(super) const fn wallet_owner(wallet: WalletId) -> Owner {
     Owner::Wallet(wallet)
+}
+
+/// An id of the service's making, with the server's time.
+///
+/// # Errors
+/// [`BookError::Unavailable`] without randomness.
+pub(super) fn id_of_ours(now: DateTime<Utc>) -> Result<OperationId, BookError> {
+    let mut random = [0; 10];
+    getrandom::fill(&mut random).map_err(|error| DbError::Unreachable(format!("no randomness: {error}")))?;
+    let id = uuid::Builder::from_unix_timestamp_millis(now.timestamp_millis().unsigned_abs(), &random).into_uuid();
+    Ok(OperationId::new(id).map_err(Problem::from)?)
 }

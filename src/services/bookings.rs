@@ -2,18 +2,19 @@
 
 use diesel_async::AsyncPgConnection;
 
-use super::book::{BookError, Booking, Books, owner_of, referred_to, wallet_owner};
+use super::book::{BookError, Booking, Books, id_of_ours, owner_of, referred_to, wallet_owner};
 use crate::db::{DbError, buffers, forwards};
-use crate::db::{cards, holds, ledger, month_phases, payouts};
+use crate::db::{cards, holds, ledger, month_phases, payouts, reviews};
 use crate::domain::draw::DrawRequest;
 use crate::domain::exchange::{ExchangeBackRequest, ExchangeRequest};
 use crate::domain::grant::GrantRequest;
 use crate::domain::hold::{CaptureRequest, Hold, HoldRequest, ReleaseRequest};
 use crate::domain::money::Amount;
-use crate::domain::operation::{Authority, Booked, OperationId, OperationKind, Outcome, Owner};
+use crate::domain::operation::{Authority, Booked, Line, Operation, OperationId, OperationKind, Outcome, Owner};
 use crate::domain::payout::{PayoutRequest, PayoutStep, PayoutStepRequest};
 use crate::domain::refund::{self, Client, RefundRequest, VoidRequest};
 use crate::domain::request::{Malformed, Problem};
+use crate::domain::review::ReviewWhy;
 use crate::domain::sale::Terminal;
 use crate::domain::saving::CloseRequest;
 use crate::domain::sold_line::tombstone;
@@ -23,9 +24,9 @@ const SALES: &[OperationKind] = &[OperationKind::Sale, OperationKind::Capture];
 const HOLDS: &[OperationKind] = &[OperationKind::Hold];
 
 /// Gives the card its limit back for what a refund or void of the same day undid.
-async fn give_limit_back(books: &mut Books<'_>, sale: &Booked) -> Result<(), BookError> {
+async fn give_limit_back(books: &mut Books<'_>, sale: &Booked, lines: &[Line]) -> Result<(), BookError> {
     let Some(card) = sale.operation.card.filter(|_| sale.book_date == books.book_date) else { return Ok(()) };
-    let counted = books.operation.lines.iter().filter(|line| line.kind.is_some_and(|kind| !kind.is_never_refused()));
+    let counted = lines.iter().filter(|line| line.kind.is_some_and(|kind| !kind.is_never_refused()));
     let given_back = counted
         .map(|line| line.price)
         .try_fold(Amount::zero(crate::domain::money::Unit::Eur), Amount::plus)
@@ -85,7 +86,8 @@ impl Booking for RefundRequest {
         books.operation.staff = self.staff;
         let outcome = refund::decide(&mut books.operation, &wallet, &sale.operation, &earlier, &self.lines)?;
         if outcome.is_done() {
-            give_limit_back(books, &sale).await?;
+            let lines = books.operation.lines.clone();
+            give_limit_back(books, &sale, &lines).await?;
         }
         Ok(outcome)
     }
@@ -139,7 +141,7 @@ impl Booking for VoidRequest {
             }
             // An id outside the window can never be booked, so there is nothing to prevent.
             self.sale.check_window(books.now).map_err(Problem::from)?;
-            books.tombstone = Some(tombstone(self.sale, &books.operation, Outcome::Cancelled));
+            books.beside = Some(tombstone(self.sale, &books.operation, Outcome::Cancelled));
             return Ok(Outcome::CancelledBeforehand);
         };
         if sale.operation.owner != books.operation.owner {
@@ -155,24 +157,93 @@ impl Booking for VoidRequest {
         if sale.operation.outcome == Outcome::Cancelled {
             return Ok(Outcome::CancelledBeforehand);
         }
-        if !sale.operation.outcome.is_sold() {
+        // What the forward's attempt sold was not sold again: whoever undoes the forward undoes that too.
+        let attempt = attempt_of(books, &sale).await?;
+        let Some((sale, attempt)) = (match (sale.operation.outcome.is_sold(), attempt) {
+            (true, attempt) => Some((sale, attempt)),
+            (false, Some(attempt)) => Some((attempt, None)),
+            (false, None) => None,
+        }) else {
             return Ok(Outcome::NotApproved);
-        }
-        if sale.book_date != books.book_date {
-            return Ok(Outcome::OtherDay);
-        }
-        let wallet = books.wallet()?.clone();
-        let earlier = ledger::referring_to(books.conn, wallet.id, self.sale).await?;
-        let left = refund::all_that_is_left(&sale.operation, &earlier);
-        if left.is_empty() {
+        };
+        let mut operation = books.operation.clone();
+        let outcome = undo_all(books, &mut operation, &sale).await?;
+        books.operation = operation;
+        let Some(attempt) = attempt.filter(|_| outcome == Outcome::Booked || outcome == Outcome::NothingLeft) else {
+            return Ok(outcome);
+        };
+        self.undo_beside(books, outcome, &sale, &attempt).await
+    }
+}
+
+impl VoidRequest {
+    /// Undoes the attempt of a forward that sold the rest: with a void of its own, or with this one if nothing is left of
+    /// the forward. An attempt of another day is for a human.
+    async fn undo_beside(
+        &self,
+        books: &mut Books<'_>,
+        outcome: Outcome,
+        forward: &Booked,
+        attempt: &Booked,
+    ) -> Result<Outcome, BookError> {
+        if outcome == Outcome::NothingLeft {
+            let mut operation = books.operation.clone();
+            let outcome = undo_all(books, &mut operation, attempt).await?;
+            if outcome.is_done() {
+                books.operation = operation;
+                return Ok(outcome);
+            }
+            if outcome != Outcome::NothingLeft {
+                reviews::open_for(books.conn, forward.operation.id, ReviewWhy::AttemptNotUndone).await?;
+            }
             return Ok(Outcome::NothingLeft);
         }
-        let outcome = refund::decide(&mut books.operation, &wallet, &sale.operation, &earlier, &left)?;
-        if outcome.is_done() {
-            give_limit_back(books, &sale).await?;
+        let request = VoidRequest { id: id_of_ours(books.now)?, sale: attempt.operation.id, ..*self };
+        let mut beside =
+            Operation::new(request.id, books.operation.owner, OperationKind::Void, Outcome::Booked, self.authority());
+        beside.request_hash = Some(request.hash());
+        beside.terminal = Some(self.terminal.id);
+        beside.location = Some(self.terminal.location);
+        beside.staff = self.staff;
+        match undo_all(books, &mut beside, attempt).await? {
+            Outcome::Booked => books.beside = Some(beside),
+            Outcome::NothingLeft => {}
+            _ => reviews::open_for(books.conn, forward.operation.id, ReviewWhy::AttemptNotUndone).await?,
         }
         Ok(outcome)
     }
+}
+
+/// What the online attempt sold that a forward replaces, if both are of one tap. A tombstone replaces nothing.
+async fn attempt_of(books: &mut Books<'_>, sale: &Booked) -> Result<Option<Booked>, BookError> {
+    let forward = &sale.operation;
+    let Some(attempt) = forward.reference.filter(|_| forward.request_hash.is_some()) else { return Ok(None) };
+    let attempt = ledger::load(books.conn, &[attempt]).await?.remove(&attempt);
+    Ok(attempt.filter(|attempt| {
+        let attempt = &attempt.operation;
+        attempt.outcome.is_sold()
+            && attempt.kind == OperationKind::Sale
+            && (attempt.owner, attempt.terminal) == (forward.owner, forward.terminal)
+    }))
+}
+
+/// Gives back all that is left of a sale of today. Order: `other_day`, `nothing_left`, `booked`.
+async fn undo_all(books: &mut Books<'_>, operation: &mut Operation, sale: &Booked) -> Result<Outcome, BookError> {
+    operation.reference = Some(sale.operation.id);
+    if sale.book_date != books.book_date {
+        return Ok(Outcome::OtherDay);
+    }
+    let wallet = books.wallet()?.clone();
+    let earlier = ledger::referring_to(books.conn, wallet.id, sale.operation.id).await?;
+    let left = refund::all_that_is_left(&sale.operation, &earlier);
+    if left.is_empty() {
+        return Ok(Outcome::NothingLeft);
+    }
+    let outcome = refund::decide(operation, &wallet, &sale.operation, &earlier, &left)?;
+    if outcome.is_done() {
+        give_limit_back(books, sale, &operation.lines).await?;
+    }
+    Ok(outcome)
 }
 
 /// A request that names its wallet and is decided by the wallet alone.

@@ -158,11 +158,12 @@ async fn load(books: &mut Books<'_>, id: OperationId, terminal: Option<&Terminal
     Ok(CardHold::new(made, hold, &later))
 }
 
-/// Where an operation of a terminal on a hold was asked for.
-fn place(books: &mut Books<'_>, hold: OperationId, terminal: Option<&Terminal>) {
-    books.operation.reference = Some(hold);
+/// Which terminal asked for an operation on a hold, and where: what the hold sells is sold at its location, wherever its
+/// terminal stands by now.
+fn place(books: &mut Books<'_>, held: &CardHold, terminal: Option<&Terminal>) {
+    books.operation.reference = Some(held.made.operation.id);
     books.operation.terminal = terminal.map(|terminal| terminal.id);
-    books.operation.location = terminal.map(|terminal| terminal.location);
+    books.operation.location = terminal.and(held.made.operation.location);
 }
 
 impl Booking for CardCaptureRequest {
@@ -192,7 +193,7 @@ impl Booking for CardCaptureRequest {
 
     async fn decide(&self, books: &mut Books<'_>) -> Result<Outcome, BookError> {
         let held = load(books, self.hold, Some(&self.terminal)).await?;
-        place(books, self.hold, Some(&self.terminal));
+        place(books, &held, Some(&self.terminal));
         let Some(wallet) = books.wallet.clone() else { return Ok(Outcome::HoldNotOpen) };
         let mut buffer = None;
         // The shared buffer's row is locked last, and only where care may draw on it.
@@ -238,7 +239,7 @@ impl Booking for CardReleaseRequest {
 
     async fn decide(&self, books: &mut Books<'_>) -> Result<Outcome, BookError> {
         let held = load(books, self.hold, self.terminal.as_ref()).await?;
-        place(books, self.hold, self.terminal.as_ref());
+        place(books, &held, self.terminal.as_ref());
         let outcome = self.decide(&mut books.operation, &held, books.now);
         if outcome.is_done() {
             give_limit_back(books, &held).await?;

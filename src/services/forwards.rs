@@ -15,7 +15,7 @@ use diesel_async::AsyncPgConnection;
 use tokio::sync::Semaphore;
 
 use super::authorise::Authoriser;
-use super::book::{BookError, begin, commit, rollback};
+use super::book::{BookError, begin, commit, id_of_ours, rollback};
 use crate::db::connect::Database;
 use crate::db::forwards::{self, NewForward, Standing};
 use crate::db::reviews::{self, NewReview};
@@ -47,6 +47,9 @@ impl Default for Settings {
     }
 }
 
+/// Records of a terminal that did not fit its journal, at most: some more requests than a till sends at once.
+const CONFLICTS_MAX: i64 = 500;
+
 /// Why nothing of a request was stored.
 #[derive(Debug, thiserror::Error)]
 pub enum ForwardError {
@@ -60,6 +63,9 @@ pub enum ForwardError {
     /// Another record is stored there; a human looks at it.
     #[error("another record is stored under sequence {0}")]
     Conflict(i64),
+    /// The terminal was revoked, and has delivered as many records since as it may make without a connection.
+    #[error("a terminal that was revoked has delivered all that it may")]
+    Revoked,
     /// The database could not do it.
     #[error(transparent)]
     Book(#[from] BookError),
@@ -176,13 +182,17 @@ async fn store_in_transaction(
     records: &[Record],
     read: ReadSale,
 ) -> Result<i64, ForwardError> {
-    let now = forwards::lock_journal(conn, terminal.id).await?;
+    let (now, taken_to) = forwards::lock_journal(conn, terminal.id).await?;
     let last = forwards::last(conn, terminal.id).await?;
     let stored_to = last.map_or(0, |(sequence, _)| sequence);
     let sequences = records.iter().map(|record| record.sequence).collect();
     let known = forwards::hashes(conn, terminal.id, sequences).await?;
-    match continuation(last, known, records) {
+    match continuation(last, known.clone(), records) {
         Ok(new) if new.is_empty() => Ok(stored_to),
+        // What it sold before it was revoked is sold; who found it must not be able to fill the database.
+        Ok(new) if new.iter().any(|record| taken_to.is_some_and(|to| record.sequence > to)) => {
+            Err(ForwardError::Revoked)
+        }
         Ok(new) => {
             let new = with_ids(conn, terminal, &new, read, now).await?;
             forwards::insert(conn, terminal.id, &new).await?;
@@ -190,10 +200,22 @@ async fn store_in_transaction(
         }
         Err(Misfit::Gap { sequence }) => Err(ForwardError::Gap { sequence, stored_to }),
         Err(Misfit::Conflict { sequence }) => {
-            let record = records.iter().rfind(|record| record.sequence == sequence).map(|record| record.sale.clone());
+            // Such a journal is stored nowhere from here on, so all that came of it is kept for a human.
+            let from = records.iter().rposition(|record| record.sequence == sequence).unwrap_or(0);
             let why = ReviewWhy::JournalConflict;
-            let review = NewReview { sequence, why, operation: None, loss: None, record };
-            reviews::open(conn, terminal.organisation, terminal.id, &[review]).await?;
+            let handed_over: Vec<NewReview> = records
+                .iter()
+                .skip(from)
+                .filter(|record| known.get(&record.sequence) != Some(&record.hash))
+                .map(|record| {
+                    let (sequence, record) = (record.sequence, Some(record.sale.clone()));
+                    NewReview { sequence, why, operation: None, loss: None, record }
+                })
+                .collect();
+            // A hostile terminal could make them without end.
+            if reviews::count_of(conn, terminal.id, why).await? < CONFLICTS_MAX {
+                reviews::open(conn, terminal.organisation, terminal.id, &handed_over).await?;
+            }
             Err(ForwardError::Conflict(sequence))
         }
     }
@@ -222,12 +244,4 @@ async fn with_ids<'r>(
         new.push(NewForward { record, operation, sent_as });
     }
     Ok(new)
-}
-
-/// An id with the server's time.
-fn id_of_ours(now: DateTime<Utc>) -> Result<OperationId, BookError> {
-    let mut random = [0; 10];
-    getrandom::fill(&mut random).map_err(|error| DbError::Unreachable(format!("no randomness: {error}")))?;
-    let id = uuid::Builder::from_unix_timestamp_millis(now.timestamp_millis().unsigned_abs(), &random).into_uuid();
-    Ok(OperationId::new(id).map_err(crate::domain::request::Problem::from)?)
 }

@@ -88,7 +88,8 @@ async fn a_journal_that_does_not_fit_stores_nothing() {
         house
             .text("SELECT string_agg(why || ' ' || sequence || ' ' || convert_from(record, 'UTF8'), ', ') FROM review")
             .await,
-        "10 2 another sale"
+        format!("10 2 another sale, 10 3 {}", journal.records[2]["sale"].as_str().unwrap()),
+        "what follows is in no book either"
     );
     // a chain of another journal
     other.write("and one that follows it");
@@ -116,8 +117,16 @@ async fn a_journal_that_does_not_fit_stores_nothing() {
     }
     let big = with("sale", json!("x".repeat(256 * 1024)));
     serving.forward(&terminal, &big).is_problem(413, "body-too-large");
-    let long = with("sale", json!("x".repeat(200 * 1024)));
-    serving.forward(&terminal, &long).is_problem(422, "journal-hash-wrong");
+    let long = with("sale", json!("x".repeat(20_001)));
+    serving.forward(&terminal, &long).is_problem(422, "request-malformed");
+    let shorter = with("sale", json!("x".repeat(20_000)));
+    serving.forward(&terminal, &shorter).is_problem(422, "journal-hash-wrong");
+    // the longest sale that there is fits
+    let mut longest = sale_of(&offline(&card, &terminal, &[(Uuid::max(), 1000); 100]), Some(Uuid::now_v7()));
+    for line in longest["lines"].as_array_mut().unwrap() {
+        line["hold"] = json!(Uuid::now_v7());
+    }
+    assert!(longest.to_string().len() < 20_000, "{}", longest.to_string().len());
     assert_eq!(house.books().await, books);
     assert_eq!(house.text("SELECT count(*)::text FROM forward").await, "2");
     house.verify().await;
@@ -141,16 +150,23 @@ async fn whatever_the_terminals_clock_said_a_sale_is_booked_once() {
     assert_eq!(results[2]["answer"]["id"], json!(ids[2]));
     assert_eq!(journal.deliver(&serving, &terminal, 1..=3), results);
     assert_eq!(house.purses(&client).await[0], 10_000 - 3 * 250);
-    // it can be voided under the id that was answered, and not under the one that was sent
+    // it is known under the id that was sent too: asked for, given back and voided, as under the one that was answered
     let void = |id: &Value| {
         let target = format!("/api/v1/sales/{}/void", id.as_str().unwrap());
         serving.post(&terminal, &target, &json!({"id": Uuid::now_v7(), "client": {"card": card.id}}))
     };
+    let other = house.terminal(CANTEEN);
     for at in 0..2 {
         assert_ne!(results[at]["answer"]["id"], json!(ids[at]));
-        void(&json!(ids[at])).is_problem(404, "sale-unknown");
-        assert_eq!(void(&results[at]["answer"]["id"]).decided()["outcome"], "booked");
+        assert_eq!(serving.ask_sale(&terminal, ids[at]).decided()["id"], results[at]["answer"]["id"]);
+        serving.ask_sale(&other, ids[at]).is_problem(404, "sale-unknown");
     }
+    let back = json!({"id": Uuid::now_v7(), "lines": [{"line": 0, "quantity": 1}]});
+    let target = format!("/api/v1/sales/{}/refunds", ids[0]);
+    serving.post(&other, &target, &back).is_problem(404, "sale-unknown");
+    assert_eq!(serving.post(&terminal, &target, &back).decided()["outcome"], "booked");
+    assert_eq!(void(&json!(ids[1])).decided()["reference"], results[1]["answer"]["id"]);
+    assert_eq!(void(&results[1]["answer"]["id"]).decided()["reason"], "nothing_left");
     // a void that came while the id could still be voided stands, however late the sale is delivered
     let voided = offline(&card, &terminal, &coffee);
     assert_eq!(void(&json!(voided.id)).decided()["outcome"], "cancelled_beforehand");
@@ -188,6 +204,81 @@ async fn an_online_attempt_and_its_forward_are_one_sale() {
     assert_eq!(house.purses(&client).await[0], 10_000 - 2 * 250);
     assert_eq!(house.text("SELECT count(*)::text FROM review").await, "0");
     house.verify().await;
+}
+
+#[tokio::test]
+async fn a_void_that_came_before_the_forward_undoes_its_attempt_whichever_comes_first() {
+    let house = House::open().await;
+    let client = house.client(10_000, 0).await;
+    let (terminal, card) = (house.terminal(RESTAURANT), house.card(&client));
+    let serving = house.serve();
+    let coffee = [(COFFEE, 1)];
+    let mut journal = Journal::default();
+    let void = |sale: Uuid| {
+        let target = format!("/api/v1/sales/{sale}/void");
+        let body = json!({"id": Uuid::now_v7(), "client": {"card": card.id}});
+        serving.post(&terminal, &target, &body).decided()["outcome"].clone()
+    };
+    let try_online = |tap: &Tap<'_>| serving.sell(&terminal, &tap.sale()).decided();
+    let delivered = |result: &Value| {
+        assert_eq!((judged(result), &result["answer"]["reason"]), ("declined".to_owned(), &json!("cancelled")));
+    };
+    // attempt, void, forward
+    let (tried, sent) = (card.tap(&terminal, &coffee), offline(&card, &terminal, &coffee));
+    assert_eq!(try_online(&tried)["outcome"], "approved");
+    assert_eq!(void(sent.id), "cancelled_beforehand");
+    journal.write(&sale_of(&sent, Some(tried.id)).to_string());
+    delivered(&journal.deliver(&serving, &terminal, 1..=1)[0]);
+    assert_eq!(house.purses(&client).await[0], 10_000);
+    // void, forward, attempt
+    let (tried, sent) = (card.tap(&terminal, &coffee), offline(&card, &terminal, &coffee));
+    assert_eq!(void(sent.id), "cancelled_beforehand");
+    journal.write(&sale_of(&sent, Some(tried.id)).to_string());
+    delivered(&journal.deliver(&serving, &terminal, 2..=2)[0]);
+    assert_eq!(try_online(&tried)["reason"], "cancelled");
+    // attempt, forward, void
+    let (tried, sent) = (card.tap(&terminal, &coffee), offline(&card, &terminal, &coffee));
+    assert_eq!(try_online(&tried)["outcome"], "approved");
+    journal.write(&sale_of(&sent, Some(tried.id)).to_string());
+    assert_eq!(judged(&journal.deliver(&serving, &terminal, 3..=3)[0]), "already_booked");
+    assert_eq!(void(sent.id), "booked");
+    assert_eq!(house.purses(&client).await[0], 10_000);
+    assert_eq!(house.text("SELECT count(*)::text FROM review").await, "0");
+    // the attempt cannot be undone: a human does
+    let (tried, sent) = (card.tap(&terminal, &coffee), offline(&card, &terminal, &coffee));
+    assert_eq!(try_online(&tried)["outcome"], "approved");
+    assert_eq!(void(sent.id), "cancelled_beforehand");
+    house.run(&["terminal", "revoke", &terminal.id.to_string()]);
+    journal.write(&sale_of(&sent, Some(tried.id)).to_string());
+    delivered(&journal.deliver(&serving, &terminal, 4..=4)[0]);
+    assert_eq!(house.purses(&client).await[0], 10_000 - 250);
+    assert_eq!(house.text("SELECT string_agg(sequence || ' ' || why, ',') FROM review").await, "4 12");
+    house.verify().await;
+}
+
+#[tokio::test]
+async fn an_attempt_of_another_client_or_terminal_that_was_sold_is_looked_at() {
+    let house = House::open().await;
+    let (client, other) = (house.client(10_000, 0).await, house.client(10_000, 0).await);
+    let (terminal, beside) = (house.terminal(RESTAURANT), house.terminal(RESTAURANT));
+    let (card, theirs) = (house.card(&client), house.card(&other));
+    let serving = house.serve();
+    let coffee = [(COFFEE, 1)];
+    let mut journal = Journal::default();
+    let tries = [theirs.tap(&terminal, &coffee), card.tap(&beside, &coffee)];
+    for (tap, at) in tries.iter().zip([&terminal, &beside]) {
+        assert_eq!(serving.sell(at, &tap.sale()).decided()["outcome"], "approved");
+        let sent = sale_of(&offline(&card, &terminal, &coffee), Some(tap.id));
+        journal.write(&sent.to_string());
+    }
+    let results = journal.deliver(&serving, &terminal, 1..=2);
+    assert!(results.iter().all(|result| judged(result) == "approved"), "{results:?}");
+    assert_eq!(house.text("SELECT string_agg(sequence || ' ' || why, ',' ORDER BY id) FROM review").await, "1 11,2 11");
+    assert!(house.run(&["review", "list"]).contains("attempt_elsewhere"));
+    house.verify().await;
+    house.sql("ALTER TABLE review DISABLE TRIGGER USER; DELETE FROM review WHERE sequence = 1").await;
+    let output = house.command(&["verify"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("record 1 of terminal"), "{output:?}");
 }
 
 #[tokio::test]
@@ -243,6 +334,16 @@ async fn a_revoked_terminal_delivers_its_journal_and_nothing_else() {
     assert_eq!([judged(&results[0]), in_review(&results[1]), judged(&results[2])], ["approved", "", "approved"]);
     assert_eq!(house.text("SELECT string_agg(why::text, ' ') FROM review").await, "6");
     assert_eq!(house.purses(&client).await[0], 5000 - 500);
+    // what it made before is sold, and no more than it may make without a connection
+    house.sql("UPDATE location SET offline_terminal_records = 4").await;
+    journal.sell(&offline(&card, &terminal, &coffee));
+    journal.write("filling the disk");
+    serving.forward(&terminal, &journal.body(1..=5)).is_problem(401, "terminal-revoked");
+    assert_eq!(journal.deliver(&serving, &terminal, 1..=4).len(), 4);
+    serving.forward(&terminal, &journal.body(5..=5)).is_problem(401, "terminal-revoked");
+    house.run(&["terminal", "revoke", &terminal.id.to_string()]);
+    serving.forward(&terminal, &journal.body(5..=5)).is_problem(401, "terminal-revoked");
+    assert_eq!(house.text("SELECT count(*)::text FROM forward").await, "4");
     // signed with another key it delivers nothing
     let stranger = crate::card::Terminal { key: [1; 32], ..terminal };
     serving.forward(&stranger, &journal.body(1..=3)).is_problem(401, "signature-wrong");

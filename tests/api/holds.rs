@@ -342,6 +342,25 @@ async fn what_is_wrong_with_a_request_is_a_problem_and_changes_nothing() {
     scene.house.verify().await;
 }
 
+#[tokio::test]
+async fn a_terminal_that_was_moved_captures_and_releases_what_it_set_aside_before() {
+    let mut scene = Scene::open(0, 1000).await;
+    let lines = [(WINE, 2)];
+    let tap = scene.card.tap(&scene.terminal, &lines);
+    scene.hold(&tap, 30);
+    scene.house.run(&["terminal", "move", &scene.terminal.id.to_string(), "--location", &CANTEEN.to_string()]);
+    // one that has read where it stands now
+    scene.serving = scene.house.serve();
+    assert_eq!(scene.capture(tap.id, &[(0, 1)])["outcome"], "approved");
+    assert_eq!(scene.release(tap.id)["outcome"], "booked");
+    assert_eq!(scene.serving.get(&scene.terminal, &format!("{HOLDS}/{}", tap.id)).decided()["outcome"], "booked");
+    assert_eq!(scene.held().await, "0 0");
+    // nobody else at the new place does
+    let other = scene.house.terminal(CANTEEN);
+    scene.serving.get(&other, &format!("{HOLDS}/{}", tap.id)).is_problem(404, "hold-unknown");
+    scene.house.verify().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_capture_a_release_and_the_expiry_that_come_at_once_one_is_booked() {
     let scene = Scene::open(0, 10_000).await;

@@ -65,3 +65,16 @@ async fn an_address_above_its_rate_waits_whether_it_signs_or_not() {
     assert_eq!(serving.sell(&terminal, &tap.sale()).decided()["outcome"], "approved");
     house.verify().await;
 }
+
+#[tokio::test]
+async fn a_whole_list_of_cards_is_made_a_few_times_only_and_who_has_it_asks_as_often_as_it_likes() {
+    let house = House::open().await;
+    let (terminal, other) = (house.terminal(RESTAURANT), house.terminal(RESTAURANT));
+    let serving = house.serve_with(&["--address-rate", "0"], &[]);
+    let list = || serving.get(&terminal, "/api/v1/cards");
+    assert!((0..3).all(|_| list().status == 200));
+    assert!((1..=10).contains(&wait_s(&list())));
+    assert_eq!(serving.get(&other, "/api/v1/cards").status, 200);
+    // and what else the terminal asks is answered
+    assert_eq!(serving.get(&terminal, "/api/v1/catalogue").status, 200);
+}

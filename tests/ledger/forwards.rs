@@ -14,7 +14,7 @@ use pasje::services::book::book;
 use pasje::services::reviews::{ReviewError, Word, handle, settle_from_own_money, write_off};
 use uuid::Uuid;
 
-use crate::fixture::{COFFEE, Client, EUR_SCHEME, Restaurant, SHOWER, WINE, id, id_at, terminal};
+use crate::fixture::{COFFEE, Client, EUR_SCHEME, Restaurant, SHOWER, WINE, WRONG_MAC, id, id_at, terminal};
 
 /// Sold offline with this counter.
 fn forward(client: &Client, counter: u32, instead_of: Option<OperationId>, lines: &[(Uuid, u32)]) -> SaleRequest {
@@ -63,6 +63,11 @@ async fn a_counter_below_the_window_is_looked_up_and_used_once() {
     let wanted = ["approved", "counter_used", "approved", "approved", "counter_used", "approved"];
     assert_eq!(names, wanted);
     assert_eq!(restaurant.number("SELECT last_counter FROM card").await, 3000);
+    // what nobody signed asks the ledger nothing
+    let mut forged = forward(&client, 11, None, &coffee);
+    let Payer::Card(tap) = forged.payer else { unreachable!() };
+    forged.payer = Payer::Card(Tap { mac: WRONG_MAC, ..tap });
+    assert_eq!(outcome(&restaurant, &forged).await, Outcome::CardMacWrong);
     restaurant.verify().await;
 }
 
@@ -115,6 +120,66 @@ async fn a_forward_and_its_attempt_book_one_sale_whichever_comes_first() {
     let cancelled = restaurant.sell(&sent).await;
     assert_eq!((cancelled.operation.outcome, sold().await), (Outcome::Cancelled, 5));
     assert_eq!(of_judged(&cancelled.operation).unwrap(), [], "a void is no case for review");
+    restaurant.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_void_of_a_forward_undoes_what_its_attempt_sold_too() {
+    let restaurant = Restaurant::open().await;
+    let client = restaurant.client_with(100_000, 0).await;
+    let void =
+        |sale| VoidRequest { id: id(), sale, terminal: terminal(), staff: None, client: Paid::Card(client.card) };
+    let outcome_of = |booked: &Booked| booked.operation.outcome;
+
+    // the attempt sold all: the forward sold nothing, and the void gives the attempt back, once
+    let tried = attempt(&client, 1, &[(COFFEE, 1)]);
+    assert_eq!(outcome(&restaurant, &tried).await, Outcome::Approved);
+    let sent = forward(&client, 2, Some(tried.id), &[(COFFEE, 1)]);
+    assert_eq!(outcome(&restaurant, &sent).await, Outcome::AlreadyBooked);
+    let request = void(sent.id);
+    let undone = book(&restaurant.database, &request).await.unwrap();
+    assert_eq!((outcome_of(&undone), undone.operation.reference), (Outcome::Booked, Some(tried.id)));
+    assert_eq!(restaurant.purses(client).await[0], 100_000);
+    assert_eq!(book(&restaurant.database, &request).await.unwrap(), undone);
+    for again in [sent.id, tried.id] {
+        assert_eq!(outcome_of(&book(&restaurant.database, &void(again)).await.unwrap()), Outcome::NothingLeft);
+    }
+
+    // the attempt sold a part, the forward the rest: both
+    let tried = attempt(&client, 3, &[(COFFEE, 1), (SHOWER, 1)]);
+    assert_eq!(outcome(&restaurant, &tried).await, Outcome::Approved);
+    let sent = forward(&client, 4, Some(tried.id), &[(COFFEE, 3), (SHOWER, 1)]);
+    assert_eq!(outcome(&restaurant, &sent).await, Outcome::ApprovedInPart);
+    assert_eq!(restaurant.purses(client).await[0], 100_000 - 3 * 250 - 1800);
+    let request = void(sent.id);
+    let undone = book(&restaurant.database, &request).await.unwrap();
+    assert_eq!((outcome_of(&undone), undone.operation.reference), (Outcome::Booked, Some(sent.id)));
+    assert_eq!(restaurant.purses(client).await[0], 100_000);
+    assert_eq!(book(&restaurant.database, &request).await.unwrap(), undone);
+    assert_eq!(outcome_of(&book(&restaurant.database, &void(tried.id)).await.unwrap()), Outcome::NothingLeft);
+
+    // the attempt was declined, and so was its forward: there is nothing to undo
+    let tried = attempt(&client, 5, &[(WINE, 1)]);
+    assert_eq!(outcome(&restaurant, &tried).await, Outcome::InsufficientFunds);
+    let mut sent = forward(&client, 6, Some(tried.id), &[(COFFEE, 1)]);
+    let Payer::Card(tap) = sent.payer else { unreachable!() };
+    sent.payer = Payer::Card(Tap { mac: WRONG_MAC, ..tap });
+    assert_eq!(outcome(&restaurant, &sent).await, Outcome::CardMacWrong);
+    assert_eq!(outcome_of(&book(&restaurant.database, &void(sent.id)).await.unwrap()), Outcome::NotApproved);
+    // another's attempt stays
+    let other = restaurant.client_with(1000, 0).await;
+    let theirs = attempt(&other, 1, &[(COFFEE, 1)]);
+    assert_eq!(outcome(&restaurant, &theirs).await, Outcome::Approved);
+    let sent = forward(&client, 7, Some(theirs.id), &[(COFFEE, 1)]);
+    assert_eq!(outcome(&restaurant, &sent).await, Outcome::Approved);
+    assert_eq!(outcome_of(&book(&restaurant.database, &void(sent.id)).await.unwrap()), Outcome::Booked);
+    assert_eq!((restaurant.purses(client).await[0], restaurant.purses(other).await[0]), (100_000, 750));
+    // a void of the attempt that a forward took the place of undoes nothing
+    let tried = attempt(&client, 8, &[(COFFEE, 1)]);
+    let sent = forward(&client, 9, Some(tried.id), &[(COFFEE, 1)]);
+    assert_eq!(outcome(&restaurant, &sent).await, Outcome::Approved);
+    assert_eq!(outcome_of(&book(&restaurant.database, &void(tried.id)).await.unwrap()), Outcome::NotApproved);
+    assert_eq!(restaurant.purses(client).await[0], 100_000 - 250);
     restaurant.verify().await;
 }
 

@@ -33,3 +33,11 @@ UNION ALL
 SELECT o.id::text, format('operation %s settles operation %s, and no review says with whose consent', o.id, o.reference)
 FROM ledger.operation AS o LEFT JOIN review AS r ON r.settled_with = o.id
 WHERE o.kind = 20 AND o.outcome = 3 AND r.id IS NULL
+UNION ALL
+SELECT f.terminal::text, format('record %s of terminal %s was sold for attempt %s, which another client or terminal was sold, and nobody was told',
+                                f.sequence, f.terminal, a.id)
+FROM forward AS f
+JOIN ledger.operation AS o ON o.id = f.operation
+JOIN ledger.operation AS a ON a.id = o.reference AND a.kind = 1 AND a.outcome IN (1, 2)
+LEFT JOIN review AS r ON r.terminal = f.terminal AND r.sequence = f.sequence AND r.why = 11
+WHERE f.outcome IN (1, 2) AND (a.wallet <> o.wallet OR a.terminal IS DISTINCT FROM o.terminal) AND r.id IS NULL

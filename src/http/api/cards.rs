@@ -102,6 +102,7 @@ pub async fn list_cards(service: Data<Service>, asked: Asked, request: HttpReque
     if is_known {
         return Ok(response.finish());
     }
+    service.rates.count_list(asked.terminal.id)?;
     let cards = offline_cards::list(&service.database, &service.keys, &asked.terminal, &edition).await?;
     let limits = edition.limits;
     let offline = OfflineBody {

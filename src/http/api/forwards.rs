@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::sales::{LineBody, PayerBody, basket, hexadecimal};
-use crate::domain::forward::{RECORDS_MAX, Record};
+use crate::domain::forward::{RECORDS_MAX, Record, SALE_BYTES_MAX};
 use crate::domain::operation::{Answer, OperationId};
 use crate::domain::sale::{SaleMode, SaleRequest, Terminal};
 use crate::http::Service;
@@ -110,6 +110,9 @@ impl RecordBody {
             return Err(Problem::with(&REQUEST_MALFORMED, "a journal's sequence is 1 or more"));
         }
         let RecordBody { sequence, previous, hash, sale } = self;
+        if sale.len() > SALE_BYTES_MAX {
+            return Err(Problem::with(&REQUEST_MALFORMED, format!("records.sale: {SALE_BYTES_MAX} bytes at most")));
+        }
         Ok(Record { sequence, previous, hash, sale: sale.into_bytes() })
     }
 }
@@ -154,6 +157,7 @@ impl ForwardedSaleBody {
 #[post("/forwards")]
 pub async fn deliver(service: Data<Service>, delivered: Delivered<ForwardsBody>) -> Result<HttpResponse, Problem> {
     let Delivered(sent) = delivered;
+    service.rates.count_delivery(sent.terminal.id)?;
     sent.id(sent.body.id)?;
     let terminal = sent.terminal;
     if !(1..=RECORDS_MAX).contains(&sent.body.records.len()) {

@@ -13,19 +13,24 @@ use chrono::Utc;
 use diesel_async::AsyncPgConnection;
 use uuid::Uuid;
 
-use super::{Forwards, id_of_ours};
+use super::Forwards;
 use crate::db::forwards::{self, Pending};
 use crate::db::reviews::{self, NewReview};
-use crate::db::terminals;
-use crate::domain::operation::{Booked, IdError, Outcome};
+use crate::db::{ledger, terminals};
+use crate::domain::operation::{Booked, IdError, OperationId, OperationKind, Outcome};
+use crate::domain::refund::{Client, VoidRequest};
 use crate::domain::request::Problem;
 use crate::domain::review::{ReviewWhy, of_judged};
 use crate::domain::sale::{Payer, SaleRequest, Terminal};
 use crate::services::authorise::AuthoriseError;
-use crate::services::book::{BookError, begin, commit, rollback};
+use crate::services::book::{BookError, begin, book, commit, id_of_ours, rollback};
 
 /// When somebody else judges the terminal's records: a little later they are judged, or it is our turn.
 const AGAIN_AFTER: Duration = Duration::from_millis(50);
+
+/// Groups that a terminal gets in one round: one with a long journal, or one that makes records faster than they are judged,
+/// must not keep the others waiting.
+const GROUPS_A_ROUND: usize = 8;
 
 /// How a group went.
 enum Group {
@@ -88,10 +93,13 @@ impl Forwards {
         Ok((forwards::count_pending(&conn).await?, reviews::count_open(&conn).await?))
     }
 
-    /// Answers whether it came to the end of what waits, or to the deadline.
+    /// Answers whether it came to the end of what waits, to the deadline, or without one to what a round judges.
     async fn judge(&self, terminal: Uuid, deadline: Option<tokio::time::Instant>) -> Result<bool, BookError> {
         let mut after = 0;
-        while deadline.is_none_or(|deadline| tokio::time::Instant::now() < deadline) {
+        for _ in 0..deadline.map_or(GROUPS_A_ROUND, |_| usize::MAX) {
+            if deadline.is_some_and(|deadline| tokio::time::Instant::now() >= deadline) {
+                break;
+            }
             let turn = self.groups.acquire();
             let turn = match deadline {
                 Some(deadline) => tokio::time::timeout_at(deadline, turn).await.ok(),
@@ -149,9 +157,13 @@ impl Forwards {
                 Err(why) => judged.push(unbooked(&record, why)),
             }
         }
-        let answers = self.authoriser.sell_in_order(requests).await;
-        for (record, answer) in selling.iter().zip(answers) {
-            if let Some(fate) = self.fate(terminal, record, answer).await? {
+        let answers = self.authoriser.sell_in_order(requests.clone()).await;
+        for ((record, request), answer) in selling.iter().zip(&requests).zip(answers) {
+            if let Some(mut fate) = self.fate(terminal, record, answer).await? {
+                if let Some(why) = self.of_attempt(conn, request, fate.outcome, row.is_revoked).await? {
+                    let (sequence, operation) = (record.sequence, Some(request.id));
+                    fate.reviews.push(NewReview { sequence, why, operation, loss: None, record: None });
+                }
                 judged.push(fate);
             }
         }
@@ -213,6 +225,56 @@ impl Forwards {
             Err(AuthoriseError::Problem(Problem::Unknown(_) | Problem::Broken(_))) => ReviewWhy::Refused,
         };
         Ok(Some(unbooked(record, why)))
+    }
+
+    /// What is still to do about the online attempt that a judged forward replaces, or for a human to look at. A forward that
+    /// was voided before it was judged takes its attempt with it, whether that was sold or may still come: the attempt is
+    /// voided as well, by the word of the same terminal. Done again it finds nothing left.
+    async fn of_attempt(
+        &self,
+        conn: &AsyncPgConnection,
+        forward: &SaleRequest,
+        outcome: Option<Outcome>,
+        is_revoked: bool,
+    ) -> Result<Option<ReviewWhy>, BookError> {
+        let Some(attempt) = forward.instead_of() else { return Ok(None) };
+        let is_voided = outcome == Some(Outcome::Cancelled);
+        if !is_voided && !outcome.is_some_and(Outcome::is_sold) {
+            return Ok(None);
+        }
+        let known = ledger::known(conn, &[attempt, forward.id]).await?;
+        let tried = known.get(&attempt);
+        let is_sold = tried.is_some_and(|tried| tried.kind == OperationKind::Sale && tried.outcome.is_sold());
+        let owner = known.get(&forward.id).map(|known| known.owner);
+        let is_same_tap =
+            tried.is_none_or(|tried| tried.terminal == Some(forward.terminal.id) && Some(tried.owner) == owner);
+        if !is_voided || !is_same_tap {
+            return Ok((is_sold && !is_same_tap).then_some(ReviewWhy::AttemptElsewhere));
+        }
+        if tried.is_some() && !is_sold {
+            return Ok(None);
+        }
+        if is_revoked {
+            return Ok(is_sold.then_some(ReviewWhy::AttemptNotUndone));
+        }
+        let undone = self.void_attempt(forward, attempt).await?;
+        Ok((is_sold && !undone).then_some(ReviewWhy::AttemptNotUndone))
+    }
+
+    /// Answers whether nothing of the attempt is charged any more.
+    async fn void_attempt(&self, forward: &SaleRequest, attempt: OperationId) -> Result<bool, BookError> {
+        let client = match forward.payer {
+            Payer::Card(tap) => Client::Card(tap.card),
+            Payer::ByName { wallet } => Client::Wallet(wallet),
+        };
+        let (id, terminal, staff) = (id_of_ours(Utc::now())?, forward.terminal, forward.staff);
+        let request = VoidRequest { id, sale: attempt, terminal, staff, client };
+        match book(&self.database, &request).await {
+            Ok(void) => Ok(void.operation.outcome.is_done() || void.operation.outcome == Outcome::NothingLeft),
+            // of another location, or outside the window: then it can never be booked
+            Err(BookError::Problem(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// On a connection of its own: committed before anything is booked under the new id.
