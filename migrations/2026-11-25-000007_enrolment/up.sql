@@ -31,6 +31,7 @@ BEGIN
     RETURN FOUND;
 END
 $$;
+REVOKE ALL ON FUNCTION make_room_for_enrolment() FROM PUBLIC;
 
 -- What a terminal says of itself in its heartbeat.
 ALTER TABLE terminal

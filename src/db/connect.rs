@@ -318,7 +318,9 @@ async fn check_rights(connection: &mut AsyncPgConnection, login: String) -> Resu
                         ELSE has_table_privilege(t, r) END
          UNION ALL SELECT 'USAGE on ' || s FROM unnest($3) AS s WHERE NOT has_sequence_privilege(s, 'USAGE')
          UNION ALL SELECT 'EXECUTE on ledger.make_partitions'
-             WHERE NOT has_function_privilege('ledger.make_partitions(date)', 'EXECUTE')",
+             WHERE NOT has_function_privilege('ledger.make_partitions(date)', 'EXECUTE')
+         UNION ALL SELECT 'EXECUTE on public.make_room_for_enrolment'
+             WHERE NOT has_function_privilege('public.make_room_for_enrolment()', 'EXECUTE')",
     );
     // names in a schema resolve only for who may use the schema, so that comes first
     let usage = diesel::sql_query(

@@ -228,7 +228,7 @@ async fn grant(connection: &mut AsyncPgConnection, login: &str) -> diesel::Query
         "REVOKE CREATE ON SCHEMA public, ledger FROM PUBLIC, %1$I".to_owned(),
         "GRANT USAGE ON SCHEMA public, ledger TO %1$I".to_owned(),
         "REVOKE ALL ON ALL TABLES IN SCHEMA ledger FROM %1$I".to_owned(),
-        "GRANT EXECUTE ON FUNCTION ledger.make_partitions(date) TO %1$I".to_owned(),
+        "GRANT EXECUTE ON FUNCTION ledger.make_partitions(date), public.make_room_for_enrolment() TO %1$I".to_owned(),
     ];
     for (table, rights) in TABLE_RIGHTS {
         formats.push(format!("REVOKE ALL ON {table} FROM %1$I"));

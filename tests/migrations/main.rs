@@ -151,6 +151,26 @@ async fn rights_taken_away_by_hand_come_back_and_rights_added_go() {
     Database::connect(&database.service_url, 1).await.unwrap();
 }
 
+#[tokio::test]
+async fn what_runs_as_its_owner_is_the_services_alone() {
+    let database = TestDatabase::new().await;
+    let mut owner = database.owner().await;
+    let open: Vec<Name> = diesel::sql_query(
+        "SELECT p.oid::regprocedure::text AS name FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = pronamespace
+         WHERE nspname IN ('public', 'ledger') AND prosecdef
+           AND (proacl IS NULL OR EXISTS (SELECT FROM aclexplode(proacl) WHERE grantee = 0))",
+    )
+    .load(&mut owner)
+    .await
+    .unwrap();
+    assert!(open.is_empty(), "{}", open[0].name);
+    owner.batch_execute("REVOKE EXECUTE ON FUNCTION make_room_for_enrolment() FROM pasje_service").await.unwrap();
+    let error = Database::connect(&database.service_url, 1).await.unwrap_err();
+    assert!(error.to_string().contains("EXECUTE on public.make_room_for_enrolment"), "{error}");
+    migrate(&database.owner_url, &database.service_url).await.unwrap();
+    Database::connect(&database.service_url, 1).await.unwrap();
+}
+
 #[derive(diesel::QueryableByName)]
 struct Name {
     #[diesel(sql_type = diesel::sql_types::Text)]
