@@ -47,8 +47,10 @@ pub(super) async fn old_counters(
         Payer::Card(Tap { card, counter, .. }) => Some((card, counter)),
         Payer::ByName { .. } => None,
     };
+    // What nobody signed is refused before its counter is looked at, and must not make the ledger work.
+    let is_signed_forward = |item: &&SaleItem| item.request.is_forward() && item.mac_is_right;
     let mut old: Vec<(WalletId, Uuid, u32)> = Vec::new();
-    for item in items.iter().filter(|item| item.request.is_forward()) {
+    for item in items.iter().filter(is_signed_forward) {
         let (Some(wallet), Some((card, counter))) = (item.wallet, taps(item)) else { continue };
         let Some(last) = cards.get(&card).map(|card| card.counters.last()) else { continue };
         let others = items.iter().filter_map(taps).filter(|(other, _)| *other == card).map(|(_, counter)| counter);
