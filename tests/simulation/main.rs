@@ -105,7 +105,7 @@ async fn worlds_go_on_while_the_service_is_killed() {
     let seeds = (1001..=1012).collect();
     for result in house.many(seeds, |house, seed| async move { one(&house, settings(seed)).await }).await {
         if let Err(failure) = result {
-            panic!("{failure}\n{}", replay(&failure));
+            panic!("{failure}\n  the service was killed meanwhile; without that:\n{}", replay(&failure));
         }
     }
     killing.abort();

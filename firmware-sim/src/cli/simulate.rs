@@ -7,9 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use firmware_sim::simulation::office::Calling;
 use firmware_sim::simulation::run::{Settings, Tally, run};
-use firmware_sim::simulation::world::World;
 use firmware_sim::till::Faults;
 
 use super::Failure;
@@ -17,12 +15,8 @@ use service::Service;
 
 #[derive(Debug, Args)]
 pub(super) struct SimulateArguments {
-    /// What was prepared in a service's database: an organisation in which nothing happened yet. Without it a service
-    /// is started for the run, with the demo organisation
-    #[arg(long, value_name = "FILE")]
-    world: Option<PathBuf>,
-    /// The service's program, for a run without --world; the one beside this program if it is not named
-    #[arg(long, value_name = "PROGRAM", conflicts_with = "world")]
+    /// The service's program; the one beside this program if it is not named
+    #[arg(long, value_name = "PROGRAM")]
     pasje: Option<PathBuf>,
     /// Everything that happens follows from it
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
@@ -61,16 +55,7 @@ impl SimulateArguments {
 
 pub(super) async fn run_world(arguments: SimulateArguments) -> Result<ExitCode, Failure> {
     println!("seed {}, {} steps", arguments.seed, arguments.steps);
-    let tally = match &arguments.world {
-        Some(path) => {
-            let said = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-            let text = std::fs::read(path).map_err(|error| said(&error))?;
-            let world: World = serde_json::from_slice(&text).map_err(|error| said(&error))?;
-            run(&world, &mut Calling::new(&world)?, arguments.settings()).await.map_err(|failure| failure.to_string())
-        }
-        None => run_alone(&arguments).await?,
-    };
-    match tally {
+    match run_alone(&arguments).await? {
         Ok(Tally { delivered, seen }) => {
             for (what, times) in &seen {
                 println!("{times:>8}  {what}");
