@@ -329,7 +329,7 @@ impl Counter {
             }
             SaleEnded::Refused { refusal, card, undoes } => {
                 print!("{}", self.screen.not_with_this_card(&self.file.document.name, label));
-                println!("\n {}", till_words::refusal(refusal, language));
+                println!("\n {}", till_words::refusal_of(refusal, self.till.may_go_by_name(lines), language));
                 if let Some(words) = till_words::card_told(*card, language) {
                     println!(" {words}");
                 }
