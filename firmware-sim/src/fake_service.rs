@@ -56,6 +56,8 @@ pub(crate) struct Book {
     pub(crate) script: Mutex<Option<String>>,
     /// Answers every sale, or every question after one, with this status and no words; 0: as it should.
     pub(crate) refuses_sales: AtomicU32,
+    /// What is included for one kind of buyer is an extra for another.
+    pub(crate) sells_to_others: AtomicBool,
     /// What becomes of captures and releases: this problem.
     pub(crate) holds_problem: Mutex<(u16, &'static str)>,
     /// Whatever is asked, a proxy answers with this status.
@@ -148,7 +150,10 @@ impl Book {
                     json!({"service": Uuid::from_bytes([tag; 16]), "buyer": "mpt", "kind": if tag == 2 { "included" } else { "extra" },
                            "price_cents": u32::from(tag) * 100, "vat_basis_points": 900})
                 };
-                let prices = [1, 2, 3].map(price);
+                let mut prices = [1, 2, 3].map(price).to_vec();
+                if self.sells_to_others.load(Ordering::Relaxed) {
+                    prices.push(json!({"service": Uuid::from_bytes([2; 16]), "buyer": "vpt", "kind": "extra", "price_cents": 200}));
+                }
                 let body = json!({"version": version, "valid_from": "2026-01-01", "prices": prices});
                 Some((200, Some(version), body.to_string().into_bytes()))
             }

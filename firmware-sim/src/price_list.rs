@@ -139,6 +139,25 @@ impl Assortment {
         self.dearest_cents.contains_key(&id)
     }
 
+    /// Whether this is care or included for every buyer that has a price of it.
+    fn is_free_of_limits(&self, service: Uuid) -> bool {
+        let mut prices = self.price_list.prices.iter().filter(|price| price.service == service);
+        prices.all(|price| matches!(&*price.kind, "care" | "included"))
+    }
+
+    /// The greatest that these lines may cost, without those that are care or included whoever buys them.
+    ///
+    /// # Errors
+    /// As [`greatest_cents`](Self::greatest_cents).
+    pub fn limited_cents(&self, lines: &[SaleLine]) -> Result<u64, NotFound> {
+        let limited: Vec<SaleLine> = lines
+            .iter()
+            .filter(|line| !self.has_price(line.service) || !self.is_free_of_limits(line.service))
+            .copied()
+            .collect();
+        self.greatest_cents(&limited)
+    }
+
     /// The greatest that these lines may cost: each at its dearest price for any buyer.
     ///
     /// # Errors

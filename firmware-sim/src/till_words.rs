@@ -120,6 +120,17 @@ pub fn journal_lost(path: &Path, why: &JournalError, language: Language) -> Stri
     format!("{words} ({}: {why}).", path.display())
 }
 
+/// Why nothing was sold, and that all of it could go by name if it could.
+pub fn refusal_of(what: &Refusal, may_go_by_name: bool, language: Language) -> String {
+    let words = refusal(what, language);
+    if !may_go_by_name || !what.is_of_card_or_limit() {
+        return words;
+    }
+    let by_name =
+        language.pick("Deze bon kan op naam. Typ: naam NUMMER.", "This bill can go by name. Type: name NUMBER.");
+    format!("{words} {by_name}")
+}
+
 /// How the till is: one line while all is well, more where somebody must do something.
 pub fn state(state: &State, now_ms: u64, language: Language) -> String {
     let at = |time_ms: Option<u64>| {

@@ -30,7 +30,7 @@ impl Till {
     pub(super) fn append(&mut self, sale: &str) -> Result<u64, JournalError> {
         match self.journal.append(sale) {
             Ok(record) => {
-                self.tally.add(record.sequence, sale);
+                self.tally.add(record.sequence, sale, self.cache.assortment());
                 Ok(record.sequence)
             }
             Err(error) => {
@@ -49,7 +49,7 @@ impl Till {
             let Some(last) = records.last() else { break };
             at = last.sequence;
             for record in records.iter().filter(|record| record.sequence <= self.journal.extent().last) {
-                tally.add(record.sequence, &record.sale);
+                tally.add(record.sequence, &record.sale, self.cache.assortment());
             }
         }
         self.tally = tally;

@@ -13,6 +13,7 @@ use super::cache::{Cache, CardEntry, OfflineSettings};
 use super::requests::{Forwarded, ForwardedPayer};
 use super::{Faults, Refusal};
 use crate::dutch_time;
+use crate::price_list::Assortment;
 use crate::request::SaleLine;
 
 const HOUR_MS: u64 = 3_600_000;
@@ -36,6 +37,7 @@ pub(super) struct Tally {
     entries: BTreeMap<u64, Entry>,
     records: u64,
     cents: u64,
+    limited_cents: u64,
     by_card: BTreeMap<Uuid, (u64, u64)>,
     /// Of the newest record.
     pub newest_ms: u64,
@@ -45,23 +47,35 @@ pub(super) struct Tally {
 struct Entry {
     card: Option<Uuid>,
     cents: u64,
+    /// What of it counts against limits.
+    limited_cents: u64,
 }
 
 impl Tally {
-    /// Counts a record. One that cannot be read counts as a record without money.
-    pub fn add(&mut self, sequence: u64, sale: &str) {
+    /// Counts a record. One that cannot be read counts as a record without money; of one at other prices than those that are
+    /// known all of it counts.
+    pub fn add(&mut self, sequence: u64, sale: &str, assortment: Option<&Assortment>) {
         let read = serde_json::from_str::<Forwarded>(sale).ok();
         let entry = match read.as_ref().map(|sale| &sale.payer) {
-            Some(ForwardedPayer::Card(tap)) => Entry { card: Some(tap.id), cents: tap.amount_cents },
-            _ => Entry { card: None, cents: 0 },
+            Some(ForwardedPayer::Card(tap)) => {
+                let lines = || {
+                    let sale = read.as_ref()?;
+                    let assortment = assortment.filter(|known| known.price_list.version == sale.price_list)?;
+                    assortment.limited_cents(&sale.sale_lines()).ok()
+                };
+                let limited_cents = lines().map_or(tap.amount_cents, |cents| cents.min(tap.amount_cents));
+                Entry { card: Some(tap.id), cents: tap.amount_cents, limited_cents }
+            }
+            _ => Entry { card: None, cents: 0, limited_cents: 0 },
         };
         self.newest_ms = self.newest_ms.max(read.map_or(0, |sale| sale.sold_at_ms));
         self.entries.insert(sequence, entry);
         self.records += 1;
         self.cents = self.cents.saturating_add(entry.cents);
+        self.limited_cents = self.limited_cents.saturating_add(entry.limited_cents);
         if let Some(card) = entry.card {
             let (cents, taps) = self.by_card.entry(card).or_default();
-            *cents = cents.saturating_add(entry.cents);
+            *cents = cents.saturating_add(entry.limited_cents);
             *taps += 1;
         }
     }
@@ -72,10 +86,11 @@ impl Tally {
         for entry in std::mem::replace(&mut self.entries, left).into_values() {
             self.records = self.records.saturating_sub(1);
             self.cents = self.cents.saturating_sub(entry.cents);
+            self.limited_cents = self.limited_cents.saturating_sub(entry.limited_cents);
             if let Some(card) = entry.card
                 && let Some((cents, taps)) = self.by_card.get_mut(&card)
             {
-                *cents = cents.saturating_sub(entry.cents);
+                *cents = cents.saturating_sub(entry.limited_cents);
                 *taps = taps.saturating_sub(1);
                 if *taps == 0 {
                     self.by_card.remove(&card);
@@ -105,8 +120,14 @@ impl<'a> Rules<'a> {
         self.now_ms.max(self.tally.newest_ms).max(self.cache.contact_ms.unwrap_or(0))
     }
 
+    /// What of these lines counts against limits. The buyer is not known here, nor what is included for that one.
+    fn limited_cents(&self, lines: &[SaleLine]) -> u64 {
+        // what has no price is more than any limit
+        self.cache.assortment().and_then(|known| known.limited_cents(lines).ok()).unwrap_or(u64::MAX)
+    }
+
     /// Whether this till may have cards pay at all now.
-    pub fn terminal(&self, amount_cents: u64) -> Result<OfflineSettings, Refusal> {
+    pub fn terminal(&self, lines: &[SaleLine]) -> Result<OfflineSettings, Refusal> {
         let settings = self.cache.offline().ok_or(Refusal::NothingKnown)?;
         let contact_ms = self.cache.contact_ms.ok_or(Refusal::NothingKnown)?;
         // a clock that was set back gives no more hours
@@ -116,7 +137,7 @@ impl<'a> Rules<'a> {
         if self.latest_ms().saturating_sub(contact_ms) > settings.hours.saturating_mul(HOUR_MS) {
             return Err(Refusal::TooLongAway);
         }
-        let total_cents = self.tally.cents.saturating_add(amount_cents);
+        let total_cents = self.tally.limited_cents.saturating_add(self.limited_cents(lines));
         if total_cents > settings.terminal_total_cents || self.tally.records >= settings.terminal_records {
             return Err(Refusal::TerminalLimit);
         }
@@ -124,7 +145,7 @@ impl<'a> Rules<'a> {
     }
 
     /// Whether this card may pay this much: known, not blocked, not expired, within its limits.
-    pub fn card(&self, card: Uuid, amount_cents: u64) -> Result<&'a CardEntry, Refusal> {
+    pub fn card(&self, card: Uuid, lines: &[SaleLine]) -> Result<&'a CardEntry, Refusal> {
         let entry = self.cache.card(card).ok_or(Refusal::CardUnknown)?;
         if self.cache.is_blocked(card) && !self.faults.hotlist_ignored {
             return Err(Refusal::CardBlocked);
@@ -134,6 +155,7 @@ impl<'a> Rules<'a> {
             return Err(Refusal::CardExpired);
         }
         let settings = self.cache.offline().ok_or(Refusal::NothingKnown)?;
+        let amount_cents = self.limited_cents(lines);
         if amount_cents > settings.tap_cents {
             return Err(Refusal::TapLimit);
         }
@@ -141,7 +163,7 @@ impl<'a> Rules<'a> {
         if cents.saturating_add(amount_cents) > settings.card_total_cents || taps >= settings.card_taps {
             return Err(Refusal::CardLimit);
         }
-        self.terminal(amount_cents)?;
+        self.terminal(lines)?;
         Ok(entry)
     }
 
@@ -163,5 +185,26 @@ impl<'a> Rules<'a> {
             || key.is_some_and(|key| {
                 transaction.is_signed_for_terminal(&TerminalVerifyKey::new(key.verify.0.clone()), mac)
             })
+    }
+}
+
+impl Refusal {
+    /// Whether the card or a limit stands in the way, and not what is bought or the till itself.
+    pub const fn is_of_card_or_limit(&self) -> bool {
+        matches!(
+            self,
+            Self::TooLongAway
+                | Self::ClockBack
+                | Self::TerminalLimit
+                | Self::CardUnknown
+                | Self::CardBlocked
+                | Self::CardExpired
+                | Self::TapLimit
+                | Self::CardLimit
+                | Self::CardDeclined
+                | Self::PinBlocked
+                | Self::CardNotGenuine
+                | Self::CardUnreadable(_)
+        )
     }
 }

@@ -28,10 +28,25 @@ pub(super) struct Forwarded {
     #[serde(default)]
     pub instead_of: Option<Uuid>,
     pub sold_at_ms: u64,
+    pub price_list: u32,
     pub payer: ForwardedPayer,
+    pub lines: Vec<ForwardedLine>,
+}
+
+/// What was sold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct ForwardedLine {
+    pub service: Uuid,
+    pub quantity: u32,
 }
 
 impl Forwarded {
+    /// Its lines, without their holds.
+    pub fn sale_lines(&self) -> Vec<SaleLine> {
+        let line = |line: &ForwardedLine| SaleLine { service: line.service, quantity: line.quantity, hold: None };
+        self.lines.iter().map(line).collect()
+    }
+
     /// None of what is no sale.
     pub fn read(sale: &str) -> Option<Self> {
         serde_json::from_str(sale).ok()

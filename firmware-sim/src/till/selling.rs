@@ -246,7 +246,7 @@ impl Till {
             &tapping,
             |selected| {
                 let id = Uuid::from_bytes(selected.card);
-                if is_online { Ok(()) } else { rules.card(id, amount_cents).map(drop) }
+                if is_online { Ok(()) } else { rules.card(id, &sale.wanted.lines).map(drop) }
             },
             || {
                 let terminal_sequence = if faults.sequence_restarts {
@@ -292,7 +292,7 @@ impl Till {
                 let rules =
                     Rules { cache: &self.cache, tally: &self.tally, faults: self.faults, now_ms: self.stamp(now_ms) };
                 let transaction = transaction(card, asked, signed);
-                let checked = rules.card(Uuid::from_bytes(card), asked.amount_cents).and_then(|entry| {
+                let checked = rules.card(Uuid::from_bytes(card), &sale.wanted.lines).and_then(|entry| {
                     let is_genuine = rules.is_genuine(entry, &transaction, &signed.terminal_mac);
                     if is_genuine { Ok(()) } else { Err(Refusal::CardNotGenuine) }
                 });

@@ -418,7 +418,7 @@ impl Counter {
                     false => self.screen.not_now(terminal, label),
                 };
                 print!("{text}");
-                println!("\n {}", till_words::refusal(refusal, language));
+                println!("\n {}", till_words::refusal_of(refusal, self.till.may_go_by_name(lines), language));
                 if let Some(words) = till_words::card_told(*card, false, language) {
                     println!(" {words}");
                 }

@@ -1,12 +1,18 @@
 //! Selling without the service: durably in the journal, before anything is called approved.
 
 use super::{Attempt, Sale, Stage};
-use crate::request::{self, Payer};
+use crate::request::{self, Payer, SaleLine};
 use crate::till::offline::Rules;
 use crate::till::requests::Forward;
 use crate::till::{Buyer, Ended, Refusal, Till};
 
 impl Till {
+    /// Whether these lines could be registered by name, also without the service.
+    pub fn may_go_by_name(&self, lines: &[SaleLine]) -> bool {
+        let rules = Rules { cache: &self.cache, tally: &self.tally, faults: self.faults, now_ms: self.last_ms };
+        rules.by_name(lines).is_ok()
+    }
+
     /// Goes on without the service.
     pub(super) fn go_offline(&mut self, sale: &mut Sale, now_ms: u64) {
         // of what certainly was not booked nothing is to be asked after a restart
@@ -19,7 +25,7 @@ impl Till {
         let allowed = match (self.journal_fault(), sale.wanted.buyer) {
             (Some(fault), _) => Err(Refusal::Journal(fault)),
             (None, _) if self.has_conflict() => Err(Refusal::JournalConflict),
-            (None, Buyer::Card) => rules.terminal(sale.amount_cents).map(drop),
+            (None, Buyer::Card) => rules.terminal(&sale.wanted.lines).map(drop),
             (None, Buyer::Wallet(_)) => rules.by_name(&sale.wanted.lines),
         };
         let online_tap = sale.attempt.as_ref().and_then(|attempt| attempt.tap.clone());

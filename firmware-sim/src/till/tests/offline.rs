@@ -303,5 +303,49 @@ fn a_card_that_has_expired_by_the_newest_time_known_does_not_pay_because_a_clock
         faults: Faults::default(),
         now_ms: NOON_MS - 36 * 3_600_000,
     };
-    assert_eq!(rules.card(Uuid::from_bytes([7; 16]), 100).unwrap_err(), Refusal::CardExpired);
+    assert_eq!(rules.card(Uuid::from_bytes([7; 16]), &[line(1, 1)]).unwrap_err(), Refusal::CardExpired);
+}
+
+#[test]
+fn care_and_what_is_included_count_against_no_limit_of_the_terminal_or_its_location() {
+    let mut world = World::cut_off_and_known();
+    let sells = |world: &mut World, tag: u8, lines: &[SaleLine]| world.sell_by_card(tag, lines);
+    // service 2 is included for everybody: 30 euro of it is more than a tap may cost, and 90 more than a card may
+    for _ in 0..3 {
+        let ended = sells(&mut world, 5, &[line(2, 15), line(1, 1)]);
+        assert!(matches!(ended, Ended::Offline { amount_cents: 3100, .. }), "{ended:?}");
+        world.restart();
+    }
+    assert_eq!(world.till.state().waiting_cents, 9300);
+    assert_eq!(refusal(sells(&mut world, 6, &[line(2, 1), line(1, 26)])), Refusal::TapLimit);
+    // the location's card total is 50 euro: 3 are used
+    for quantity in [24, 23] {
+        let ended = sells(&mut world, 5, &[line(1, quantity)]);
+        assert!(matches!(ended, Ended::Offline { .. }), "{ended:?}");
+    }
+    assert_eq!(refusal(sells(&mut world, 5, &[line(1, 1)])), Refusal::CardLimit);
+}
+
+#[test]
+fn what_is_included_for_some_buyers_and_not_for_others_counts() {
+    let mut world = World::new();
+    world.book.price_list.store(4, Ordering::Relaxed);
+    world.book.sells_to_others.store(true, Ordering::Relaxed);
+    world.rest(310_000);
+    world.network = Network::Refused;
+    assert_eq!(refusal(world.sell_by_card(5, &[line(2, 15)])), Refusal::TapLimit);
+}
+
+#[test]
+fn a_refusal_of_the_card_or_a_limit_says_where_all_could_go_by_name() {
+    use crate::phrases::Language;
+    let world = World::cut_off_and_known();
+    for (lines, may) in [(vec![line(2, 1)], true), (vec![line(2, 1), line(1, 1)], false)] {
+        for refusal in [Refusal::CardDeclined, Refusal::TerminalLimit, Refusal::CardExpired] {
+            let said = crate::till_words::refusal_of(&refusal, world.till.may_go_by_name(&lines), Language::Dutch);
+            assert_eq!(said.contains("Deze bon kan op naam"), may, "{said}");
+        }
+        let said = crate::till_words::refusal_of(&Refusal::Basket, world.till.may_go_by_name(&lines), Language::Dutch);
+        assert!(!said.contains("Deze bon kan op naam"), "{said}");
+    }
 }
