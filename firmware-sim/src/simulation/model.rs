@@ -152,8 +152,11 @@ pub struct Model {
     conflicts: BTreeSet<(Uuid, u64)>,
     /// Records whose end was told at least once.
     told_forwards: BTreeSet<(Uuid, u64)>,
-    /// Ids of the service's making that were not told yet.
+    /// Forwards whose attempts the office must look at.
+    attempts: BTreeSet<(Uuid, u64, &'static str)>,
+    /// Of the ids of the service's making, how many there were, and which were not told yet.
     placeholders: u128,
+    unnamed: BTreeSet<Uuid>,
     /// What thieves sent.
     thiefs: BTreeSet<Uuid>,
     copied: BTreeSet<Uuid>,
@@ -203,7 +206,9 @@ impl Model {
             journals: BTreeMap::new(),
             conflicts: BTreeSet::new(),
             told_forwards: BTreeSet::new(),
+            attempts: BTreeSet::new(),
             placeholders: 0,
+            unnamed: BTreeSet::new(),
             thiefs: BTreeSet::new(),
             copied: BTreeSet::new(),
             today: String::new(),
@@ -374,7 +379,7 @@ impl Model {
 
     fn ask_sale(&self, delivery: &Delivery<'_>, id: &str) -> Expected {
         let here = self.terminals.get(&delivery.terminal).map(|terminal| terminal.location);
-        let id = Uuid::try_parse(id).unwrap_or_default();
+        let id = self.meant(Uuid::try_parse(id).unwrap_or_default(), delivery.terminal);
         match self.operations.get(&id) {
             Some(operation) if operation.kind == "sale" && Some(operation.location) == here => Expected::Operation(id),
             _ => Expected::Problem((404, "sale-unknown")),
@@ -382,7 +387,18 @@ impl Model {
     }
 
     /// Compares an answer with what the model knows, and keeps its bytes.
-    fn fits_operation(&mut self, id: Uuid, said: &Said<'_>) -> Result<(), String> {
+    fn fits_operation(&mut self, mut id: Uuid, said: &Said<'_>) -> Result<(), String> {
+        if let Ok(answer) = serde_json::from_slice::<AnswerSaid>(said.body) {
+            if let (Some(from), Some(to)) =
+                (self.operations.get(&id).and_then(|known| known.reference), answer.reference)
+            {
+                self.name(from, to);
+            }
+            if self.unnamed.contains(&id) {
+                self.name(id, answer.id);
+                id = answer.id;
+            }
+        }
         let Some(operation) = self.operations.get_mut(&id) else {
             return Err(format!("the model lost {id}"));
         };

@@ -41,7 +41,7 @@ pub trait Office: Send {
 pub type Review = (Uuid, u64, u8);
 
 /// Why something is in the review queue, by the code that the database has for it: the first is 1.
-const WHYS: [&str; 10] = [
+const WHYS: [&str; 12] = [
     "offline_loss",
     "left_out",
     "declined",
@@ -52,6 +52,8 @@ const WHYS: [&str; 10] = [
     "attempt_ahead",
     "refused",
     "journal_conflict",
+    "attempt_elsewhere",
+    "attempt_not_undone",
 ];
 
 /// What a code of the review queue means.

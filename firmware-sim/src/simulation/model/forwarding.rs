@@ -96,7 +96,7 @@ impl Model {
             new.push((record.sequence, hash, record.sale.as_str()));
         }
         for (sequence, hash, sale) in new {
-            let fate = self.judge_record(delivery, sale);
+            let fate = self.judge_record(delivery, sequence, sale);
             let journal = self.journals.entry(delivery.terminal).or_default();
             journal.records.insert(sequence, Record { hash, fate });
         }
@@ -106,7 +106,7 @@ impl Model {
     }
 
     /// A record that is stored is judged whatever it says.
-    fn judge_record(&mut self, delivery: &Delivery<'_>, text: &str) -> Fate {
+    fn judge_record(&mut self, delivery: &Delivery<'_>, sequence: u64, text: &str) -> Fate {
         let terminal = delivery.terminal;
         let unread = Fate::Review { operation: None, sent_as: None, why: "malformed" };
         let sale = serde_json::from_str::<SaleText>(text).ok().filter(|sale| {
@@ -130,10 +130,8 @@ impl Model {
         // an id that the window refuses is replaced by one of the service's, which its answer will tell
         let mut sent_as = None;
         if check_window(sale.id, delivery.now_ms).is_err() && !self.operations.contains_key(&sale.id) {
-            let placeholder =
-                Uuid::from_u128(u128::from(delivery.now_ms) << 80 | 7 << 76 | 2 << 62 | self.placeholders);
-            self.placeholders += 1;
-            sent_as = Some(std::mem::replace(&mut sale.id, placeholder));
+            let own = self.unnamed_id(delivery.now_ms);
+            sent_as = Some(std::mem::replace(&mut sale.id, own));
         }
         let operation = Some(sale.id);
         let ask = Ask { sale: &sale, terminal, location, is_forward: true, now_ms: delivery.now_ms };
@@ -142,6 +140,9 @@ impl Model {
             Err((_, "id-too-new")) => Fate::Review { operation: None, sent_as, why: "attempt_ahead" },
             Err(_) => Fate::Review { operation: None, sent_as: None, why: "malformed" },
             Ok(()) => {
+                if let Some(why) = self.end_attempt(&ask) {
+                    self.attempts.insert((terminal, sequence, why));
+                }
                 let booked = self.operations.get(&sale.id);
                 let is_ended =
                     booked.is_some_and(|sale| matches!(sale.reason, None | Some("cancelled" | "superseded")));
@@ -178,14 +179,15 @@ impl Model {
         state: &str,
         answer: Option<&AnswerSaid>,
     ) -> Result<(), String> {
-        let journal = self.journals.get_mut(&terminal);
-        let Some(record) = journal.and_then(|journal| journal.records.get_mut(&sequence)) else {
+        let journal = self.journals.get(&terminal);
+        let Some(record) = journal.and_then(|journal| journal.records.get(&sequence)) else {
             return Err("the model lost it".to_owned());
         };
-        let (expected, operation, sent_as) = match &mut record.fate {
+        let (expected, operation, sent_as) = match &record.fate {
             Fate::Judged { operation, sent_as } => ("judged", operation, sent_as),
             Fate::Review { operation, sent_as, .. } => ("review", operation, sent_as),
         };
+        let sent_as = *sent_as;
         if state != expected {
             return Err(format!("must be {expected}, and is {state}: {answer:?}; {:?}", record.fate));
         }
@@ -195,10 +197,8 @@ impl Model {
                 (expected, found) => Err(format!("must have the answer {expected:?}, and has {found:?}")),
             };
         };
-        if sent_as.is_some() && answer.id != id && !self.operations.contains_key(&answer.id) {
-            // the service's own id, told for the first time
-            *operation = Some(answer.id);
-            self.rename(id, answer.id);
+        if sent_as.is_some() {
+            self.name(id, answer.id);
         }
         let id = answer.id;
         let Some(sale) = self.operations.get(&id) else { return Err(format!("nothing is known of {id}")) };
@@ -215,14 +215,55 @@ impl Model {
         Ok(())
     }
 
-    fn rename(&mut self, from: Uuid, to: Uuid) {
-        let Some(operation) = self.operations.remove(&from) else { return };
-        self.operations.insert(to, operation);
+    /// An id for what the service gives one of its own, until it is told.
+    pub(super) fn unnamed_id(&mut self, now_ms: u64) -> Uuid {
+        let id = Uuid::from_u128(u128::from(now_ms) << 80 | 7 << 76 | 2 << 62 | self.placeholders);
+        self.placeholders += 1;
+        self.unnamed.insert(id);
+        id
+    }
+
+    /// An id of the service's making is told for the first time.
+    pub(super) fn name(&mut self, from: Uuid, to: Uuid) {
+        if self.operations.contains_key(&to) || !self.unnamed.remove(&from) {
+            return;
+        }
+        if let Some(operation) = self.operations.remove(&from) {
+            self.operations.insert(to, operation);
+        }
         for other in self.operations.values_mut() {
             if other.reference == Some(from) {
                 other.reference = Some(to);
             }
         }
+        for record in self.journals.values_mut().flat_map(|journal| journal.records.values_mut()) {
+            let (Fate::Judged { operation, .. } | Fate::Review { operation, .. }) = &mut record.fate;
+            if *operation == Some(from) {
+                *operation = Some(to);
+            }
+        }
+    }
+
+    /// The id that a terminal means: where nothing stands under its own, the one that a forward of the terminal itself or
+    /// of its location got instead.
+    pub(super) fn meant(&self, sale: Uuid, terminal: Uuid) -> Uuid {
+        if self.operations.contains_key(&sale) {
+            return sale;
+        }
+        let here = self.terminals.get(&terminal).map(|terminal| terminal.location);
+        let mut beside = None;
+        for (of, journal) in &self.journals {
+            for record in journal.records.values() {
+                let (Fate::Judged { operation, sent_as } | Fate::Review { operation, sent_as, .. }) = &record.fate;
+                let Some(own) = operation.filter(|_| *sent_as == Some(sale)) else { continue };
+                if *of == terminal {
+                    return own;
+                }
+                let is_here = self.operations.get(&own).is_some_and(|sale| Some(sale.location) == here);
+                beside = beside.or(Some(own).filter(|_| is_here));
+            }
+        }
+        beside.unwrap_or(sale)
     }
 
     /// The sale's record in a journal: terminal and sequence.
@@ -298,6 +339,7 @@ impl Model {
                 }
             }
         }
+        reviews.extend(&self.attempts);
         reviews.extend(self.conflicts.iter().map(|(terminal, sequence)| (*terminal, *sequence, "journal_conflict")));
         reviews.sort_unstable();
         reviews

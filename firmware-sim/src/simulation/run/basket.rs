@@ -50,6 +50,21 @@ impl<O> Run<'_, O> {
         Some(Basket { price_list: list.version, lines, cents })
     }
 
+    /// What of a basket counts against offline limits: all that some buyer could be refused, at its dearest.
+    pub(super) fn limited_cents(&self, terminal: Uuid, lines: &[(Uuid, u32)]) -> u64 {
+        let location = self.world.terminals.iter().find(|known| known.terminal == terminal).map(|known| known.location);
+        let prices = location.and_then(|location| self.list(location, Age::Current)).map(|list| list.prices.as_slice());
+        let mut cents = 0;
+        for (service, quantity) in lines {
+            let of_service = || prices.unwrap_or_default().iter().filter(|price| price.service == *service);
+            if of_service().any(|price| !price.kind.is_never_refused()) {
+                let dearest = of_service().map(|price| price.cents).max().unwrap_or(0);
+                cents += dearest.unsigned_abs() * u64::from(*quantity);
+            }
+        }
+        cents
+    }
+
     /// A card that is still in the hands of its client.
     pub(super) fn any_card(&mut self) -> usize {
         self.dice.below(self.cards.len())

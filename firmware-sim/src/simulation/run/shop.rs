@@ -91,8 +91,8 @@ impl<O: Office> Run<'_, O> {
                     serde_json::from_slice(&answered.bytes).map_err(|error| error.to_string())?;
                 self.hand_over(terminal, *id, payer, lines, &answer)
             }
-            Ended::Offline { id, sequence, instead_of, amount_cents } => {
-                self.within_limits(terminal, payer, *sequence, *amount_cents)?;
+            Ended::Offline { id, sequence, instead_of, .. } => {
+                self.within_limits(terminal, payer, *sequence, lines)?;
                 let lines = lines.iter().map(|(service, quantity)| (*service, i64::from(*quantity))).collect();
                 let handover = Handover {
                     terminal,
@@ -110,8 +110,15 @@ impl<O: Office> Run<'_, O> {
     }
 
     /// What is approved offline is within what the location allows, counted here from what tills said.
-    fn within_limits(&mut self, terminal: Uuid, payer: Payer, sequence: u64, cents: u64) -> Result<(), String> {
+    fn within_limits(
+        &mut self,
+        terminal: Uuid,
+        payer: Payer,
+        sequence: u64,
+        lines: &[(Uuid, u32)],
+    ) -> Result<(), String> {
         let Payer::Card(card) = payer else { return Ok(()) };
+        let cents = self.limited_cents(terminal, lines);
         let Some(counter) = self.counters.iter().find(|counter| counter.terminal == terminal) else { return Ok(()) };
         let (till, delivered) = (counter.till(), counter.till().journal().extent().delivered_to);
         if till.cache().is_blocked(card) {
