@@ -95,13 +95,15 @@ pub struct Forwards {
     read: ReadSale,
     settings: Settings,
     groups: Semaphore,
+    /// Of one request at a time: tills that come back together must not have all connections, and sales none.
+    storing: Arc<Semaphore>,
 }
 
 impl Forwards {
     /// On a database, judging with an authoriser.
     pub fn new(database: Database, authoriser: Arc<Authoriser>, read: ReadSale, settings: Settings) -> Forwards {
         let groups = Semaphore::new(settings.groups_at_once.max(1));
-        Forwards { database, authoriser, read, settings, groups }
+        Forwards { database, authoriser, read, settings, groups, storing: Arc::new(Semaphore::new(1)) }
     }
 
     /// Stores records of a terminal's journal, all or none; answers the last sequence that is stored then. In a task of its
@@ -113,10 +115,13 @@ impl Forwards {
         if let Some(torn) = records.iter().find(|record| !record.is_whole()) {
             return Err(ForwardError::HashWrong(torn.sequence));
         }
-        let (database, terminal, read) = (self.database.clone(), *terminal, self.read);
+        let (database, terminal, read, turns) = (self.database.clone(), *terminal, self.read, self.storing.clone());
         let storing = database.runtime().clone().spawn(async move {
-            let mut conn = database.connection().await.map_err(BookError::from)?;
-            store_once(&mut conn, &terminal, &records, read).await
+            in_turn(&turns, async {
+                let mut conn = database.connection().await.map_err(BookError::from)?;
+                store_once(&mut conn, &terminal, &records, read).await
+            })
+            .await
         });
         storing.await.unwrap_or(Err(ForwardError::Book(BookError::OutcomeUnknown)))
     }
@@ -126,6 +131,10 @@ impl Forwards {
     /// # Errors
     /// [`BookError::Unavailable`].
     pub async fn states(&self, terminal: &Terminal, sequences: &[i64]) -> Result<HashMap<i64, State>, BookError> {
+        in_turn(&self.storing, self.look_up(terminal, sequences)).await
+    }
+
+    async fn look_up(&self, terminal: &Terminal, sequences: &[i64]) -> Result<HashMap<i64, State>, BookError> {
         let conn = self.database.connection().await?;
         let standings = forwards::standings(&conn, terminal.id, sequences.to_vec()).await?;
         let booked = |standing: &Standing| standing.operation.filter(|_| standing.outcome.is_some());
@@ -139,6 +148,20 @@ impl Forwards {
             })
             .collect())
     }
+}
+
+/// Does a piece of work when its turn comes. The turn then stays empty for as long as the work took: half of what one
+/// connection can do is left to whose clients wait.
+async fn in_turn<T>(turns: &Arc<Semaphore>, work: impl Future<Output = T>) -> T {
+    let turn = turns.clone().acquire_owned().await;
+    let began = tokio::time::Instant::now();
+    let done = work.await;
+    let pause = began.elapsed();
+    tokio::spawn(async move {
+        tokio::time::sleep(pause).await;
+        drop(turn);
+    });
+    done
 }
 
 impl State {
