@@ -33,7 +33,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 64)]
     terminals: u32,
     /// Seconds a turn
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 30)]
     seconds: u32,
 }
 

@@ -43,7 +43,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { groups_at_once: 2, group_max: 4, wait: Duration::from_secs(5) }
+        Settings { groups_at_once: 1, group_max: 4, wait: Duration::from_secs(5) }
     }
 }
 
