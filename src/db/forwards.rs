@@ -94,13 +94,16 @@ pub async fn insert(mut conn: &AsyncPgConnection, terminal: Uuid, new: &[NewForw
     Ok(())
 }
 
-/// Whether nobody else judges this terminal's records now; nobody will until the end of this transaction.
+/// Whether nobody else judges this terminal's records now; nobody will until the end of this transaction. Its COMMIT need not
+/// reach the disk: what it says is found again by judging again, and whose clients wait share the disk.
 ///
 /// # Errors
 /// [`DbError`].
 pub async fn begin_judging(mut conn: &AsyncPgConnection, terminal: Uuid) -> Result<bool, DbError> {
     let query: Statement<Bool> =
-        statement("SELECT pg_try_advisory_xact_lock(7215206, hashtext(CAST(? AS uuid)::text))").bind(terminal);
+        statement("SELECT pg_try_advisory_xact_lock(7215206, hashtext(CAST(? AS uuid)::text)) \
+                   FROM set_config('synchronous_commit', 'off', true)")
+            .bind(terminal);
     Ok(query.get_result::<bool>(&mut conn).await?)
 }
 
