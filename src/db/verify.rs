@@ -108,7 +108,7 @@ pub const QUESTIONS: &[Question] = &[
     question!("hotlist", "each card that does not pay is on the hotlist, and no other"),
     question!("settlements", "own money pays an offline loss once, and never more than was lost"),
     question!("forwards", "each journal is whole, and each record is judged to what the ledger has"),
-    question!("reviews", "each forward that was not booked as it was sold was put to review, and settled once"),
+    question!("reviews", "what was handed over and not booked as it was sold was put to review, and settled once"),
     question!("payouts", "each payout is approved by two others than who asked, and paid once"),
 ];
 

@@ -588,6 +588,23 @@ impl History {
             .await;
         assert_eq!(booked.operation.outcome, Outcome::Booked);
         self.card_hold("card_hold_open", &[(5, 2)]).await;
+        self.late_capture().await;
+    }
+
+    /// It comes when the hold's time is over; a human looks at what came out.
+    async fn late_capture(&mut self) {
+        let (hold, terminal, later) = (self.ids["card_hold_open"], self.terminal, Utc::now() + Duration::hours(1));
+        let held = self.held(hold).await;
+        let booked = self
+            .book("card_capture_late", 4, OperationKind::Capture, |operation, row, id| {
+                (operation.reference, operation.authority) = (Some(hold), Authority::Card);
+                (operation.terminal, operation.location) = (Some(terminal.id), Some(terminal.location));
+                CardCaptureRequest { id, hold, terminal, lines: vec![(0, 1)] }.decide(operation, row, &held, None, later)
+            })
+            .await;
+        assert!(booked.operation.outcome == Outcome::HoldExpired && held.is_for_review(Outcome::HoldExpired));
+        let (organisation, lines) = (terminal.organisation, b"[[0,1]]".to_vec());
+        reviews::open_of_capture(&self.conn, organisation, terminal.id, booked.operation.id, lines).await.unwrap();
     }
 
     async fn closing(&mut self) {

@@ -53,6 +53,17 @@ pub const FORWARDS: &[Planted] = &[
         &["reviews"],
         "operation {settlement} settles operation {forward_alone}, and no review says",
     ),
+    row(
+        "DELETE FROM review WHERE why = 13",
+        &["reviews"],
+        "operation {card_capture_late} captured what came out for hold {card_hold_open}, and has outcome 61 (hold_expired)",
+    ),
+    row("UPDATE review SET operation = '{save}' WHERE why = 13", &["reviews"], "{card_capture_late}"),
+    row(
+        "INSERT INTO review (organisation, terminal, why, operation, record) VALUES (1, '{terminal}', 13, '{card_capture}', '')",
+        &["reviews"],
+        "is of a capture that was declined, and operation {card_capture} is none",
+    ),
 ];
 
 pub const SETTLEMENTS: &[Planted] = &[
