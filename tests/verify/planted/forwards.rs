@@ -1,10 +1,6 @@
-//! One wrong row of each sort in journals, reviews and settlements; `planted.rs` says how.
+//! Journals, reviews and settlements.
 
-use super::Planted;
-
-const fn row(sql: &'static str, found_by: &'static [&'static str], names: &'static str) -> Planted {
-    Planted { sql, found_by, names }
-}
+use super::{Planted, row};
 
 pub const FORWARDS: &[Planted] = &[
     row(
