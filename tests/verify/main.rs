@@ -121,8 +121,10 @@ planted_tests! {
     a_wrong_grant_exchange_or_top_up_is_named: planted::office::FUNDING,
     a_wrong_counter_of_a_card_is_named: planted::cards::CARDS,
     a_wrong_hold_of_a_card_is_named: planted::cards::CARD_HOLDS,
+    a_wrong_script_to_a_card_is_named: planted::cards::CARD_SCRIPTS,
     a_wrong_payout_is_named: planted::office::PAYOUTS,
     a_wrong_journal_or_review_is_named: planted::forwards::FORWARDS,
+    an_attempt_that_was_not_undone_with_its_forward_is_named: planted::forwards::ATTEMPTS,
     a_wrong_settlement_is_named: planted::forwards::SETTLEMENTS,
 }
 

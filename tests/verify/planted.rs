@@ -21,7 +21,9 @@ pub const ALL: &[&[Planted]] = &[
     office::PAYOUTS,
     cards::CARDS,
     cards::CARD_HOLDS,
+    cards::CARD_SCRIPTS,
     forwards::FORWARDS,
+    forwards::ATTEMPTS,
     forwards::SETTLEMENTS,
 ];
 

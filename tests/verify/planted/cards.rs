@@ -1,4 +1,4 @@
-//! Cards: counters, holds.
+//! Cards: counters, holds, scripts.
 
 use super::{Planted, row};
 
@@ -162,4 +162,40 @@ pub const CARD_HOLDS: &[Planted] = &[
         &["bookings"],
         "operation kind 8 (hold) has no lines",
     ),
+];
+
+pub const CARD_SCRIPTS: &[Planted] = &[
+    row(
+        "DELETE FROM card_script WHERE card = '{card1}' AND number = 2",
+        &["card_scripts"],
+        "script 3 of card {card1} was queued after script 1",
+    ),
+    row("UPDATE card_script SET number = 9 WHERE card = '{card1}' AND number = 8", &["card_scripts"], "card {card1}"),
+    row(
+        "INSERT INTO card_script (card, number, change, parameters) VALUES ('{card2}', 2, 4, decode(repeat('00', 16), 'hex'))",
+        &["card_scripts"],
+        "scripts 1 and 2 wait for card {card2}, and are about the same",
+    ),
+    row(
+        "INSERT INTO card_script (card, number, change, parameters) \
+         SELECT '{card3}', change / 2 + 1, change, decode(repeat('00', 16), 'hex') FROM (VALUES (1), (3)) AS c (change)",
+        &["card_scripts"],
+        "script 2 waits for card {card3} behind others",
+    ),
+    row(
+        "UPDATE card_script SET confirmed_at = NULL WHERE card = '{card1}' AND number = 2",
+        &["card_scripts"],
+        "script 2 waits for card {card1}, and script 3 came",
+    ),
+    row(
+        "UPDATE card_script SET replaced_by = 7 WHERE card = '{card1}' AND number = 5",
+        &["card_scripts"],
+        "script 5 of card {card1} was replaced by script 7",
+    ),
+    row(
+        "UPDATE card_script SET parameters = set_byte(parameters, 0, 9) WHERE card = '{card1}' AND change = 5",
+        &["card_scripts"],
+        "tells card {card1} to sign with generation 9, which was never activated",
+    ),
+    row("UPDATE card SET generations_to = 1 WHERE id = '{card1}'", &["card_scripts"], "whose keys it does not have"),
 ];

@@ -1,4 +1,4 @@
-//! Journals, reviews and settlements.
+//! Journals, attempts, reviews and settlements.
 
 use super::{Planted, row};
 
@@ -93,5 +93,21 @@ pub const SETTLEMENTS: &[Planted] = &[
         "UPDATE ledger.transfer SET credit = {o1.receivable.EUR} WHERE id = '{settlement}'",
         &["bookings"],
         "leg 0 of operation {settlement}",
+    ),
+];
+
+pub const ATTEMPTS: &[Planted] = &[
+    row(
+        "DELETE FROM ledger.operation WHERE id = '{void_of_attempt}'; DELETE FROM ledger.line WHERE id = '{void_of_attempt}'; \
+         DELETE FROM ledger.transfer WHERE id = '{void_of_attempt}'",
+        &["attempts"],
+        "operation {forward_voided} was voided, and of line 0 of its attempt {attempt_sold}, 2 of 2 are charged still",
+    ),
+    row(
+        "DELETE FROM ledger.operation WHERE id = '{void_of_attempt_undone}'; \
+         DELETE FROM ledger.line WHERE id = '{void_of_attempt_undone}'; \
+         DELETE FROM ledger.transfer WHERE id = '{void_of_attempt_undone}'",
+        &["attempts"],
+        "operation {voided_beforehand} was voided, and of line 0 of its attempt {attempt_undone}",
     ),
 ];
