@@ -39,16 +39,16 @@ CREATE TRIGGER forward_is_judged_once BEFORE UPDATE OR DELETE ON forward
     FOR EACH ROW EXECUTE FUNCTION refuse_forward_change();
 
 -- The review queue: what the service could not end by itself. Free text stands here and not in the ledger; no client is
--- named. Opened once for each record and reason, settled once.
+-- named. Opened once for each record and reason, or where no journal has it for each operation and reason; settled once.
 CREATE TABLE review (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     organisation integer NOT NULL REFERENCES organisation,
     terminal uuid NOT NULL,
-    sequence bigint NOT NULL,
-    why smallint NOT NULL CHECK (why BETWEEN 1 AND 12),
+    sequence bigint,                                                             -- in its journal; of a capture: none
+    why smallint NOT NULL CHECK (why BETWEEN 1 AND 13),
     operation uuid,                                                              -- what the ledger has of it
     loss_cents bigint CHECK (loss_cents > 0),                                    -- of an offline loss
-    record bytea,                                                                -- what did not fit the journal
+    record bytea,                                                                -- what did not fit the journal; of a capture: its lines
     opened_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     settled_at timestamptz,
     settlement smallint CHECK (settlement BETWEEN 1 AND 3),                      -- 1 written off, 2 from own money, 3 handled
@@ -56,6 +56,7 @@ CREATE TABLE review (
     reason text CHECK (length(reason) BETWEEN 1 AND 2000),                       -- or who consented, and when
     settled_with uuid,                                                           -- the operation that took it from own money
     UNIQUE (terminal, sequence, why),
+    CONSTRAINT review_of_capture CHECK ((why = 13) = (sequence IS NULL) AND (why <> 13 OR operation IS NOT NULL AND record IS NOT NULL)),
     CONSTRAINT review_loss CHECK ((why = 1) = (loss_cents IS NOT NULL) AND (why <> 1 OR operation IS NOT NULL)),
     CONSTRAINT review_settled CHECK (
         (settled_at IS NULL) = (settlement IS NULL) AND (settled_at IS NULL) = (settled_by IS NULL)
@@ -64,13 +65,15 @@ CREATE TABLE review (
         AND (settlement IS NULL OR (settlement = 3) = (why <> 1)))
 );
 CREATE INDEX review_open ON review (id) WHERE settled_at IS NULL;
+CREATE UNIQUE INDEX review_of_operation ON review (operation, why) WHERE sequence IS NULL;
 
 CREATE FUNCTION refuse_review_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'UPDATE' AND OLD.settled_at IS NULL
-       AND (NEW.id, NEW.organisation, NEW.terminal, NEW.sequence, NEW.why, NEW.opened_at)
-         = (OLD.id, OLD.organisation, OLD.terminal, OLD.sequence, OLD.why, OLD.opened_at)
-       AND (NEW.operation, NEW.loss_cents, NEW.record) IS NOT DISTINCT FROM (OLD.operation, OLD.loss_cents, OLD.record) THEN
+       AND (NEW.id, NEW.organisation, NEW.terminal, NEW.why, NEW.opened_at)
+         = (OLD.id, OLD.organisation, OLD.terminal, OLD.why, OLD.opened_at)
+       AND (NEW.sequence, NEW.operation, NEW.loss_cents, NEW.record)
+           IS NOT DISTINCT FROM (OLD.sequence, OLD.operation, OLD.loss_cents, OLD.record) THEN
         RETURN NEW;
     END IF;
     RAISE EXCEPTION 'a review is settled once, and never changed or removed' USING ERRCODE = 'restrict_violation';

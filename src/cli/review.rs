@@ -2,9 +2,11 @@
 
 use std::process::ExitCode;
 
+use pasje::db::connect::Connection;
 use pasje::db::reviews::{self as rows, Review, Settled};
-use pasje::db::{forwards, ledger, terminals};
-use pasje::domain::operation::Outcome;
+use pasje::db::{catalogue, forwards, ledger, terminals};
+use pasje::domain::card_hold::CardCaptureRequest;
+use pasje::domain::operation::{OperationId, Outcome};
 use pasje::http::api::forwards::read_sale;
 use pasje::services::reviews::{self, Word};
 
@@ -19,7 +21,7 @@ pub(super) enum Command {
         #[arg(long)]
         all: bool,
     },
-    /// Show one, with the record that the terminal sent
+    /// Show one, with what the terminal sent
     Show {
         #[arg(value_name = "ID")]
         id: i64,
@@ -77,6 +79,7 @@ async fn run_on(opened: &Opened, command: Command) -> Result<(), Failure> {
                 let Review { id, terminal, sequence, why, .. } = review;
                 let opened = review.opened_at.format("%Y-%m-%d %H:%M");
                 let loss = review.loss_cents.map(euros).unwrap_or_default();
+                let sequence = sequence.map(|sequence| sequence.to_string()).unwrap_or_default();
                 let settled = review.settled.map_or("", |settled| settled.how.name());
                 say!("{id:>6}  {opened} {:<18} {loss:>8}  {terminal} {sequence:>8}  {settled}", why.name());
             }
@@ -113,27 +116,29 @@ async fn run_on(opened: &Opened, command: Command) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn show(conn: &pasje::db::connect::Connection, review: &Review) -> Result<(), Failure> {
+async fn show(conn: &Connection, review: &Review) -> Result<(), Failure> {
     let Review { id, terminal, sequence, why, opened_at, .. } = review;
     say!("review {id}: {}, opened {}", why.name(), opened_at.format("%Y-%m-%d %H:%M:%S UTC"));
-    say!("  terminal {terminal}, record {sequence} of its journal, organisation {}", review.organisation);
+    match sequence {
+        Some(sequence) => {
+            say!("  terminal {terminal}, record {sequence} of its journal, organisation {}", review.organisation);
+        }
+        None => say!("  terminal {terminal}, organisation {}", review.organisation),
+    }
     if let Some(cents) = review.loss_cents {
         say!("  lost {}", euros(cents));
     }
     if let Some(operation) = review.operation {
         let booked = ledger::load(conn, &[operation]).await?.remove(&operation);
-        let outcome = booked.map_or("not in the ledger", |booked| Outcome::name(booked.operation.outcome));
+        let outcome = booked.as_ref().map_or("not in the ledger", |booked| Outcome::name(booked.operation.outcome));
         say!("  operation {}: {outcome}", operation.uuid());
-    }
-    if let Some(sale) = forwards::sale(conn, *terminal, *sequence).await? {
-        say!("  record: {}", String::from_utf8_lossy(&sale));
-        let row = terminals::load(conn, *terminal).await?;
-        if let Some(Err(what)) = row.map(|row| read_sale(&sale, &row.terminal)) {
-            say!("  it cannot be read: {what}");
+        let hold = booked.and_then(|booked| booked.operation.reference);
+        if let (None, Some(hold), Some(lines)) = (sequence, hold, &review.record) {
+            show_delivered(conn, hold, &CardCaptureRequest::read_delivered(lines)).await?;
         }
     }
-    if let Some(record) = &review.record {
-        say!("  what came under the same sequence: {}", String::from_utf8_lossy(record));
+    if let Some(sequence) = *sequence {
+        show_record(conn, review, sequence).await?;
     }
     match &review.settled {
         None => say!("  open"),
@@ -143,6 +148,38 @@ async fn show(conn: &pasje::db::connect::Connection, review: &Review) -> Result<
                 say!("  with operation {with}");
             }
         }
+    }
+    Ok(())
+}
+
+/// What the terminal's journal has, and what came instead of it.
+async fn show_record(conn: &Connection, review: &Review, sequence: i64) -> Result<(), Failure> {
+    if let Some(sale) = forwards::sale(conn, review.terminal, sequence).await? {
+        say!("  record: {}", String::from_utf8_lossy(&sale));
+        let row = terminals::load(conn, review.terminal).await?;
+        if let Some(Err(what)) = row.map(|row| read_sale(&sale, &row.terminal)) {
+            say!("  it cannot be read: {what}");
+        }
+    }
+    if let Some(record) = &review.record {
+        say!("  what came under the same sequence: {}", String::from_utf8_lossy(record));
+    }
+    Ok(())
+}
+
+/// What came out of a machine for a hold, and what it would have cost.
+async fn show_delivered(conn: &Connection, hold: OperationId, lines: &[(u16, u32)]) -> Result<(), Failure> {
+    say!("  nobody paid what came out for hold {}:", hold.uuid());
+    let made = ledger::load(conn, &[hold]).await?.remove(&hold);
+    for (number, quantity) in lines {
+        let line = made.iter().flat_map(|made| &made.operation.lines).find(|line| line.number == *number);
+        let Some(line) = line else {
+            say!("  {quantity:>6} x line {number}, which the hold does not have");
+            continue;
+        };
+        let name = catalogue::service_name(conn, line.service).await?.unwrap_or_else(|| line.service.to_string());
+        let price = line.price.share_floor((*quantity).into(), line.quantity.into()).map(|price| euros(price.minor()));
+        say!("  {quantity:>6} x {name}, {}", price.unwrap_or_default());
     }
     Ok(())
 }

@@ -64,6 +64,15 @@ pub async fn services(mut conn: &AsyncPgConnection, location: Uuid) -> Result<Ve
     Ok(rows.into_iter().map(|(id, name, name_en, category)| ServiceRow { id, name, name_en, category }).collect())
 }
 
+/// A service's name.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn service_name(mut conn: &AsyncPgConnection, service: Uuid) -> Result<Option<String>, DbError> {
+    let query: Statement<Text> = statement("SELECT name FROM service WHERE id = ?").bind(service);
+    Ok(query.get_result::<String>(&mut conn).await.optional()?)
+}
+
 /// Names a service of an organisation.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! The review queue: opened once for each record and reason, settled once.
+//! The review queue: opened once for each record or capture and reason, settled once.
 
 use chrono::{DateTime, Utc};
 use diesel::OptionalExtension;
@@ -72,6 +72,29 @@ pub async fn open_for(mut conn: &AsyncPgConnection, sale: OperationId, why: Revi
     Ok(())
 }
 
+/// Opens the review of a capture that was declined after its goods had come out, with its lines.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn open_of_capture(
+    mut conn: &AsyncPgConnection,
+    organisation: OrganisationId,
+    terminal: Uuid,
+    capture: OperationId,
+    lines: Vec<u8>,
+) -> Result<(), DbError> {
+    let query: Statement = statement(
+        "INSERT INTO review (organisation, terminal, why, operation, record) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    )
+    .bind(i32::from(organisation.number()))
+    .bind(terminal)
+    .bind(i16::from(ReviewWhy::CaptureDeclined.code()))
+    .bind(capture.uuid())
+    .bind(lines);
+    query.execute(&mut conn).await?;
+    Ok(())
+}
+
 /// A review as it stands.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
@@ -79,7 +102,8 @@ pub struct Review {
     pub id: i64,
     pub organisation: i32,
     pub terminal: Uuid,
-    pub sequence: i64,
+    /// In the terminal's journal; none of a capture.
+    pub sequence: Option<i64>,
     pub why: ReviewWhy,
     pub operation: Option<OperationId>,
     pub loss_cents: Option<i64>,
@@ -102,11 +126,21 @@ pub struct Settled {
 }
 
 type Sql = (
-    (BigInt, Integer, SqlUuid, BigInt, SmallInt, Nullable<SqlUuid>, Nullable<BigInt>, Nullable<Binary>, Timestamptz),
+    (
+        BigInt,
+        Integer,
+        SqlUuid,
+        Nullable<BigInt>,
+        SmallInt,
+        Nullable<SqlUuid>,
+        Nullable<BigInt>,
+        Nullable<Binary>,
+        Timestamptz,
+    ),
     (Nullable<Timestamptz>, Nullable<SmallInt>, Nullable<Text>, Nullable<Text>, Nullable<SqlUuid>),
 );
 type Row = (
-    (i64, i32, Uuid, i64, i16, Option<Uuid>, Option<i64>, Option<Vec<u8>>, DateTime<Utc>),
+    (i64, i32, Uuid, Option<i64>, i16, Option<Uuid>, Option<i64>, Option<Vec<u8>>, DateTime<Utc>),
     (Option<DateTime<Utc>>, Option<i16>, Option<String>, Option<String>, Option<Uuid>),
 );
 

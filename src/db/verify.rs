@@ -106,9 +106,14 @@ pub const QUESTIONS: &[Question] = &[
     question!("counters", "each counter of a card is used once"),
     question!("counter_windows", "each card remembers the counters that were used"),
     question!("hotlist", "each card that does not pay is on the hotlist, and no other"),
+    question!(
+        "card_scripts",
+        "what a card is told is numbered as it was queued, said once, and names keys that it has"
+    ),
     question!("settlements", "own money pays an offline loss once, and never more than was lost"),
     question!("forwards", "each journal is whole, and each record is judged to what the ledger has"),
-    question!("reviews", "each forward that was not booked as it was sold was put to review, and settled once"),
+    question!("attempts", "what was undone of a forward was undone of its online attempt"),
+    question!("reviews", "what was handed over and not booked as it was sold was put to review, and settled once"),
     question!("payouts", "each payout is approved by two others than who asked, and paid once"),
 ];
 

@@ -140,11 +140,16 @@ pub struct CardHold {
     captured: BTreeMap<u16, u32>,
     /// The release or the expiry that ended it.
     ended: Option<OperationKind>,
+    /// Captures of what came out and nobody paid.
+    unpaid: u32,
 }
 
 impl CardHold {
     /// With the operations that refer to it.
     pub fn new(made: Booked, hold: Option<Hold>, later: &[Booked]) -> CardHold {
+        let is_unpaid =
+            |later: &&Booked| later.operation.kind == OperationKind::Capture && leaves_unpaid(later.operation.outcome);
+        let unpaid = u32::try_from(later.iter().filter(is_unpaid).count()).unwrap_or(u32::MAX);
         let (mut captured, mut ended) = (BTreeMap::new(), None);
         for operation in later.iter().map(|booked| &booked.operation).filter(|later| later.outcome.is_done()) {
             match operation.kind {
@@ -158,7 +163,7 @@ impl CardHold {
                 _ => {}
             }
         }
-        CardHold { made, hold, captured, ended }
+        CardHold { made, hold, captured, ended, unpaid }
     }
 
     /// A card's hold that this terminal may see: of its own location, or its own, as it may have been moved since.
@@ -199,6 +204,13 @@ impl CardHold {
             }
         }
         Ok(total)
+    }
+
+    /// Whether a human has to look at a capture that has this outcome now: something came out of the machine, and nobody paid.
+    /// As often as the hold has pieces and no more, as a hostile machine could say so without end.
+    pub fn is_for_review(&self, outcome: Outcome) -> bool {
+        let pieces = self.made.operation.lines.iter().fold(0_u32, |sum, line| sum.saturating_add(line.quantity));
+        leaves_unpaid(outcome) && self.unpaid < pieces
     }
 
     /// Whether any line that is left is care: its capture may draw on the shared buffer.
@@ -252,6 +264,11 @@ impl CardHold {
         }
         Ok(shares)
     }
+}
+
+/// Declines of a capture that are no fault of the machine's request: it was delivered, and set aside once.
+const fn leaves_unpaid(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::WalletClosed | Outcome::HoldExpired | Outcome::InsufficientFunds)
 }
 
 /// A part of a line that is captured.
@@ -383,6 +400,16 @@ impl CardCaptureRequest {
         operation.hold_entries =
             if is_last { give_back(self.hold, hold) } else { shares_given_back(self.hold, wallet, &shares)? };
         Ok(Outcome::Approved)
+    }
+
+    /// What was delivered, as a review keeps it: lines of the hold and how many of each.
+    pub fn delivered(&self) -> Vec<u8> {
+        serde_json::to_vec(&self.lines).unwrap_or_default()
+    }
+
+    /// Reads what [`Self::delivered`] wrote.
+    pub fn read_delivered(record: &[u8]) -> Vec<(u16, u32)> {
+        serde_json::from_slice(record).unwrap_or_default()
     }
 
     /// The parts in the order of the hold's lines; none if more is asked than is left.

@@ -1,4 +1,5 @@
-//! The review queue: what of a forwarded sale the service cannot end by itself, and how a human ends it.
+//! The review queue: what of a forwarded sale, or of what a machine delivered, the service cannot end by itself, and how a human
+//! ends it.
 
 use super::codes::stored_codes;
 use super::funding::LeftOut;
@@ -8,7 +9,7 @@ use super::request::Problem;
 use super::settle::lost;
 
 stored_codes! {
-    /// Why a record is for a human to look at.
+    /// Why a record, or a capture, is for a human to look at.
     ReviewWhy {
         /// Booked; the purses could not pay it all.
         OfflineLoss = 1 "offline_loss",
@@ -34,6 +35,8 @@ stored_codes! {
         AttemptElsewhere = 11 "attempt_elsewhere",
         /// The forward was undone, and what its attempt sold could not be: it is charged still.
         AttemptNotUndone = 12 "attempt_not_undone",
+        /// Delivered for a card's hold, and declined: the hold was over, the wallet closed or its rules changed. Nobody paid.
+        CaptureDeclined = 13 "capture_declined",
     }
 }
 

@@ -14,7 +14,7 @@ use super::card_proof::is_signed;
 use super::key_store::KeyStore;
 use crate::db::connect::Database;
 use crate::db::holds::{self, Purpose};
-use crate::db::{buffers, cards, ledger, price_lists};
+use crate::db::{buffers, cards, ledger, price_lists, reviews};
 use crate::domain::card_hold::{CardCaptureRequest, CardHold, CardHoldRequest, CardReleaseRequest};
 use crate::domain::draw::Buffer;
 use crate::domain::funding::{PurseName, Unplanned};
@@ -207,6 +207,10 @@ impl Booking for CardCaptureRequest {
         let outcome = self.decide(&mut books.operation, &wallet, &held, buffer.as_mut(), books.now)?;
         if let Some(buffer) = buffer.filter(|_| outcome.is_done()) {
             buffers::update_draws(books.conn, &buffer.draws).await?;
+        }
+        if held.is_for_review(outcome) {
+            let Terminal { organisation, id, .. } = self.terminal;
+            reviews::open_of_capture(books.conn, organisation, id, self.id, self.delivered()).await?;
         }
         Ok(outcome)
     }

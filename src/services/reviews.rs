@@ -23,7 +23,7 @@ pub enum ReviewError {
     /// A loss is written off or taken from own money.
     #[error("review {0} is an offline loss: end it with --write-off REASON or --from-own-money --consent WHO-AND-WHEN")]
     IsLoss(i64),
-    /// Nothing was lost that could be written off or taken over.
+    /// Nothing was booked as lost that could be written off or taken over.
     #[error("review {0} is no offline loss: end it with --handled TEXT")]
     NoLoss(i64),
     /// Free text that is missing or too long.

@@ -23,7 +23,7 @@ fn deliver_in_vain(serving: &Serving, terminal: &Terminal, journal: &Journal) ->
     })
 }
 
-async fn wait_for(house: &House, sql: &'static str, wanted: &str) {
+pub async fn wait_for(house: &House, sql: &'static str, wanted: &str) {
     for _ in 0..400 {
         if house.text(sql).await == wanted {
             return;

@@ -177,6 +177,94 @@ async fn a_terminal_that_dies_after_a_hold_charges_nothing_and_a_capture_that_co
 }
 
 #[tokio::test]
+async fn what_came_out_of_a_machine_and_nobody_pays_waits_for_a_human_once() {
+    let scene = Scene::open(0, 2000).await;
+    let reviews = || async {
+        let sql = "SELECT coalesce(string_agg(concat_ws(' ', why, operation, convert_from(record, 'UTF8')), ', ' ORDER BY id), '') FROM review";
+        scene.house.text(sql).await
+    };
+    let lines = [(WINE, 2), (COFFEE, 1)];
+    let tap = scene.card.tap(&scene.terminal, &lines);
+    scene.hold(&tap, 1);
+    assert_eq!(scene.capture(tap.id, &[(0, 1)])["outcome"], "approved");
+    is_declined(&scene.capture(tap.id, &[(0, 2)]), "more_than_held");
+    scene.time_goes_by().await;
+    assert_eq!(reviews().await, "", "what the machine counted wrong is its maker's");
+    // sent again it is the same capture, before and after the rest was given back
+    let late = capture(&[(0, 1), (1, 1)]);
+    is_declined(&scene.post_twice(tap.id, "capture", &late), "hold_expired");
+    assert_eq!(scene.expire().await, 1);
+    is_declined(&scene.post_twice(tap.id, "capture", &late), "hold_expired");
+    let id = late["id"].as_str().unwrap();
+    assert_eq!(reviews().await, format!("13 {id} [[0,1],[1,1]]"));
+    scene.house.verify().await;
+    // other captures of it are looked at as well, but no more of them than the hold has pieces
+    for _ in 0..4 {
+        is_declined(&scene.capture(tap.id, &[(1, 1)]), "hold_expired");
+    }
+    assert_eq!(reviews().await.split(", ").count(), 3);
+    // a machine that was told to give back what is left delivers nothing more
+    let released = scene.card.tap(&scene.terminal, &lines);
+    scene.hold(&released, 1);
+    scene.release(released.id);
+    is_declined(&scene.capture(released.id, &[(0, 1)]), "hold_not_open");
+    assert_eq!(reviews().await.split(", ").count(), 3);
+    // the client left meanwhile; and one whose hold was declined got nothing
+    let (open, refused) = (scene.card.tap(&scene.terminal, &lines), [(WINE, 9)]);
+    scene.hold(&open, 1);
+    let refused = scene.card.tap(&scene.terminal, &refused);
+    is_declined(&scene.hold(&refused, 1), "insufficient_funds");
+    scene.house.sql("UPDATE wallet SET status = 2").await;
+    is_declined(&scene.capture(open.id, &[(0, 2)]), "wallet_closed");
+    is_declined(&scene.capture(refused.id, &[(0, 1)]), "wallet_closed");
+    assert_eq!(reviews().await.split(", ").count(), 4);
+    scene.house.verify().await;
+    scene.house.sql("ALTER TABLE review DISABLE TRIGGER USER; DELETE FROM review WHERE id = 4").await;
+    let output = scene.house.command(&["verify"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("and has outcome 23 (wallet_closed): nobody was told"));
+}
+
+#[tokio::test]
+async fn staff_see_what_came_out_and_end_it_as_handled() {
+    let scene = Scene::open(0, 2000).await;
+    let (house, lines) = (&scene.house, [(WINE, 2), (COFFEE, 3)]);
+    let tap = scene.card.tap(&scene.terminal, &lines);
+    scene.hold(&tap, 1);
+    scene.time_goes_by().await;
+    let late = capture(&[(0, 1), (1, 2), (7, 1)]);
+    is_declined(&scene.post_twice(tap.id, "capture", &late), "hold_expired");
+    let list = house.run(&["review", "list"]);
+    assert!(list.contains("capture_declined") && list.contains(&scene.terminal.id.to_string()), "{list}");
+    let shown = house.run(&["review", "show", "1"]);
+    let (capture, hold) = (late["id"].as_str().unwrap(), tap.id.to_string());
+    for part in [
+        capture,
+        "hold_expired",
+        &hold,
+        "1 x Wijn, 3.10",
+        "2 x Koffie, 5.00",
+        "1 x line 7, which the hold does not have",
+        "open",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    assert!(!shown.contains("journal") && !shown.contains(&scene.client.name), "{shown}");
+    let refused = |how: &[&str]| {
+        let output = house.command(&[&["review", "settle", "1"], how].concat()).output().unwrap();
+        assert!(!output.status.success(), "{how:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(refused(&["--write-off", "x"]).contains("no offline loss"));
+    assert!(refused(&["--from-own-money", "--consent", "x"]).contains("no offline loss"));
+    house.run(&["review", "settle", "1", "--handled", "the washing machine had no network", "--by", "office"]);
+    assert!(refused(&["--handled", "x"]).contains("settled already"));
+    assert!(house.run(&["review", "show", "1"]).contains("handled: the washing machine had no network"));
+    assert_eq!(house.run(&["review", "list"]).lines().count(), 1);
+    assert_eq!(house.purses(&scene.client).await, [0, 2000]);
+    house.verify().await;
+}
+
+#[tokio::test]
 async fn a_decline_has_the_reason_of_the_whole_sale_and_uses_the_counter_up_where_the_mac_was_right() {
     let scene = Scene::open(0, 1000).await;
     let (card, terminal) = (&scene.card, &scene.terminal);

@@ -8,6 +8,7 @@ mod cards;
 mod catalogue;
 mod enrolment;
 mod forwards;
+mod forwards_bounds;
 mod forwards_killed;
 mod forwards_review;
 mod health;

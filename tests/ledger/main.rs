@@ -12,3 +12,4 @@ mod fixture;
 mod forwards;
 mod matrix;
 mod order;
+mod reviews;

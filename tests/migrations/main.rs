@@ -65,6 +65,7 @@ const SEED: &str = "
     INSERT INTO key_generation (generation, refused_from) VALUES (1, '2027-01-01'), (2, NULL);
     INSERT INTO forward (terminal, sequence, previous, hash, sale) SELECT id, 1, sha256(''), sha256(sha256('') || int8send(1) || '{}'), '{}' FROM terminal;
     INSERT INTO review (organisation, terminal, sequence, why) SELECT 1, terminal, sequence, 4 FROM forward;
+    INSERT INTO review (organisation, terminal, why, operation, record) SELECT 1, terminal, 13, gen_random_uuid(), '[[0,1]]' FROM forward;
     INSERT INTO hold VALUES (gen_random_uuid(), (1::bigint << 48) + (1 << 16) + (1 << 8) + 1, 100, 1, now());
     INSERT INTO month_phase VALUES (1::bigint << 32 | 1, '2026-01-01', 1, gen_random_uuid());
     INSERT INTO payout VALUES ('00000000-0000-4000-8000-000000000002', 1::bigint << 32 | 1, 100, 1, gen_random_uuid());

@@ -1,38 +1,28 @@
 //! A small history that holds together: what every operation books, decided by the domain and written row by row.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+mod captures;
+mod card_scripts;
+mod journal;
+mod payouts;
+mod sales;
 
-use chrono::{DateTime, Datelike, Duration, NaiveDate, Utc};
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{Datelike, Duration, NaiveDate, Utc};
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use pasje::db::forwards::NewForward;
-use pasje::db::reviews::NewReview;
-use pasje::db::{buffers, cards, forwards, holds, ledger, month_phases, payouts, reviews, wallets};
+use pasje::db::{buffers, holds, ledger, month_phases, wallets};
 use pasje::domain::account::{Account, Kind, OrganisationId, WalletId};
-use pasje::domain::basket::{Basket, BasketLine};
-use pasje::domain::card_hold::{CardCaptureRequest, CardHold, CardHoldRequest, CardReleaseRequest};
-use pasje::domain::draw::Buffer;
 use pasje::domain::draw::DrawRequest;
 use pasje::domain::exchange::{ExchangeBackRequest, ExchangeRequest};
-use pasje::domain::forward::{NOTHING_BEFORE, Record};
 use pasje::domain::funding::{LineKind, PurseName};
 use pasje::domain::grant::{Grant, GrantRequest};
-use pasje::domain::hold::{CaptureRequest, HoldRequest, ReleaseRequest};
 use pasje::domain::money::{Amount, Unit};
 use pasje::domain::operation::{Authority, Booked, Operation, OperationId, OperationKind, Outcome, Owner};
-use pasje::domain::payout::{PayoutRequest, PayoutStatus, PayoutStep, PayoutStepRequest};
-use pasje::domain::price_list::{Price, PriceList};
-use pasje::domain::refund::all_that_is_left;
-use pasje::domain::request::{Problem, sale_hash};
-use pasje::domain::review::{ReviewWhy, Settlement, of_judged};
-use pasje::domain::sale::{Payer, SaleItem, SaleMode, SaleRequest, State, Terminal};
+use pasje::domain::request::Problem;
+use pasje::domain::sale::Terminal;
 use pasje::domain::saving::{CloseRequest, Fate};
-use pasje::domain::settle::SettleRequest;
-use pasje::domain::sold_line::tombstone;
-use pasje::domain::tap::Tap;
 use pasje::domain::top_up::{Till, TopUpRequest, TopUpReversalRequest};
-use pasje::domain::wallet::{Buyer, Wallet};
-use pasje::domain::{refund, sale};
+use pasje::domain::wallet::Wallet;
 use uuid::Uuid;
 
 /// Services by number: kind, cents, and hundredths of a point if it has a price in points.
@@ -82,12 +72,14 @@ impl History {
         history.forwards().await;
         history.refunds().await;
         history.voids().await;
+        history.voided_forwards().await;
         history.holds().await;
         history.card_holds().await;
         history.closing().await;
         history.payouts().await;
         history.closed_wallet().await;
         history.journal().await;
+        history.card_scripts().await;
         history.names
     }
 
@@ -119,7 +111,7 @@ impl History {
             let sql = format!(
                 "INSERT INTO wallet (id, scheme, unit, buyer) SELECT {id}, id, {unit}, 2 FROM scheme \
                  WHERE organisation = {organisation} AND name = '{scheme}'; \
-                 INSERT INTO card (id, wallet, expires_on) VALUES ('{card}', {id}, '2099-12-31')",
+                 INSERT INTO card (id, wallet, expires_on, generations_to) VALUES ('{card}', {id}, '2099-12-31', 2)",
                 id = wallet.field(),
             );
             self.conn.batch_execute(&sql).await.unwrap();
@@ -264,332 +256,6 @@ impl History {
         self.exchange_back("exchange_back_again", 35).await;
     }
 
-    fn price_list() -> Arc<PriceList> {
-        let price = |(number, kind, cents, points): (u128, LineKind, i64, Option<i64>)| {
-            let points = points.map(|points| Amount::new(points, Unit::Pnt).unwrap());
-            let cents = Amount::cents(cents).unwrap();
-            let price = Price { kind, cents, minutes: None, points, vat_basis_points: 900, from_savings: false };
-            ((Uuid::from_u128(number), Buyer::Vpt), price)
-        };
-        Arc::new(PriceList {
-            version: 1,
-            valid_from: DateTime::UNIX_EPOCH,
-            superseded_at: None,
-            prices: SERVICES.map(price).into_iter().collect(),
-        })
-    }
-
-    /// A tap of a wallet's card, or with `None` staff by name, for services and quantities.
-    async fn sell(
-        &mut self,
-        name: &'static str,
-        wallet: u32,
-        by_card: bool,
-        mode: SaleMode,
-        lines: &[(u128, u32)],
-    ) -> Outcome {
-        let id = self.name(name);
-        let wallet = wallet_id(1, wallet);
-        let card = Uuid::from_u128(0xca4d_0000 + u128::from(wallet.field().cast_unsigned() & 0xff));
-        let payer = if by_card {
-            let counter = self.counters.entry(card).or_insert(0);
-            *counter += 1;
-            crate::support::tap(card, *counter, [0; 16])
-        } else {
-            Payer::ByName { wallet }
-        };
-        let line = |(service, quantity): &(u128, u32)| BasketLine {
-            service: Uuid::from_u128(*service),
-            quantity: *quantity,
-            hold: None,
-        };
-        let basket = Basket::new(lines.iter().map(line).collect()).unwrap();
-        let staff = (!by_card).then(|| Uuid::from_u128(0x57aff));
-        let request = SaleRequest { id, terminal: self.terminal, payer, mode, staff, price_list: 1, basket };
-        let known = wallet != wallet_id(1, 9);
-        let item = SaleItem {
-            request_hash: sale_hash(&request),
-            request,
-            wallet: known.then_some(wallet),
-            price_list: Some(Self::price_list()),
-            mac_is_right: true,
-            refused_from: None,
-        };
-        self.decide(&item).await
-    }
-
-    async fn decide(&mut self, item: &SaleItem) -> Outcome {
-        let batch = ledger::begin_batch(&self.conn).await.unwrap();
-        let now = batch.booked_at;
-        let ids: Vec<WalletId> = item.wallet.into_iter().collect();
-        let locked = wallets::lock(&self.conn, &ids).await.unwrap();
-        let wallets = wallets::read(&self.conn, locked).await.unwrap();
-        let card_ids: Vec<Uuid> = match item.request.payer {
-            Payer::Card(Tap { card, .. }) => vec![card],
-            Payer::ByName { .. } => vec![],
-        };
-        let asked: Vec<OperationId> =
-            [Some(item.request.id), item.request.instead_of()].into_iter().flatten().collect();
-        let organisation = self.terminal.organisation;
-        let mut state = State {
-            cards: cards::load(&self.conn, &card_ids).await.unwrap(),
-            known: ledger::known(&self.conn, &asked).await.unwrap(),
-            book_dates: wallets::book_dates(&self.conn, &[organisation], now).await.unwrap().into_iter().collect(),
-            ..State::default()
-        };
-        // As the authoriser does: what the attempt sold and was not given back.
-        if let (Some(attempt), Some(wallet)) = (item.request.instead_of(), item.wallet) {
-            let mut sold = Vec::new();
-            if let Some(sale) = ledger::load(&self.conn, &[attempt]).await.unwrap().remove(&attempt) {
-                let earlier = ledger::referring_to(&self.conn, wallet, attempt).await.unwrap();
-                for (number, left) in all_that_is_left(&sale.operation, &earlier) {
-                    sold.push((sale.operation.lines[usize::from(number)].service, left));
-                }
-            }
-            state.attempts.insert(attempt, sold);
-        }
-        let mut before = None;
-        let date = state.book_dates[&organisation];
-        if let Some(wallet) = wallets.first() {
-            let draws = buffers::open_draws(&self.conn, wallet.id, wallet.unit, date).await.unwrap();
-            let balance = buffers::lock(&self.conn, organisation, wallet.unit).await.unwrap();
-            before = Some(balance);
-            state.buffer = Some(Buffer { balance, draws });
-        }
-        state.wallets = wallets.into_iter().map(|wallet| (wallet.id, (wallet, date))).collect();
-        let sale::Decided::New(booked) = sale::decide(&mut state, item, now).unwrap() else { panic!("known") };
-        wallets::update(&self.conn, &state.wallets.values().map(|(wallet, _)| wallet).collect::<Vec<_>>())
-            .await
-            .unwrap();
-        cards::update(&self.conn, &state.cards.values().collect::<Vec<_>>()).await.unwrap();
-        ledger::insert(&self.conn, batch, &booked).await.unwrap();
-        if let (Some(buffer), Some(before)) = (&state.buffer, before) {
-            let change = buffer.balance.minor() - before.minor();
-            buffers::change(&self.conn, organisation, before.unit(), change).await.unwrap();
-            buffers::update_draws(&self.conn, &buffer.draws).await.unwrap();
-        }
-        booked.last().unwrap().operation.outcome
-    }
-
-    async fn sales(&mut self) {
-        let online = SaleMode::Online;
-        let sold = Outcome::Approved;
-        // unplanned care from reserve, buffer and budget; an extra from the budget
-        assert_eq!(self.sell("sale", 1, true, online, &[(1, 3), (4, 3)]).await, sold);
-        // an activity from the points granted and bought and, for the share that is left, own euros; a meal without a price in points
-        assert_eq!(self.sell("sale2", 2, true, online, &[(3, 3), (2, 2), (1, 1)]).await, sold);
-        assert_eq!(
-            self.sell("sale_in_part", 1, true, online, &[(6, 1), (5, 2), (4, 1)]).await,
-            Outcome::ApprovedInPart
-        );
-        assert_eq!(self.sell("sale_declined", 1, true, online, &[(6, 1)]).await, Outcome::InsufficientFunds);
-        assert_eq!(
-            self.sell("sale_whole", 1, true, SaleMode::Whole, &[(5, 1), (6, 1)]).await,
-            Outcome::InsufficientFunds
-        );
-        assert_eq!(self.sell("declined_by_name", 1, false, online, &[(5, 1), (4, 1)]).await, Outcome::CardNeeded);
-        assert_eq!(self.sell("by_name", 1, false, online, &[(2, 1)]).await, sold);
-        assert_eq!(self.sell("card_unknown", 9, true, online, &[(5, 1)]).await, Outcome::CardUnknown);
-        assert_eq!(self.sell("unknown_service", 1, true, online, &[(99, 1)]).await, Outcome::ServiceUnknown);
-    }
-
-    async fn forwards(&mut self) {
-        let attempt = self.name("attempt");
-        let forward = SaleMode::Forward { instead_of: Some(attempt) };
-        assert_eq!(self.sell("forward", 1, true, forward, &[(6, 1), (1, 1)]).await, Outcome::Approved);
-        let forward = SaleMode::Forward { instead_of: Some(self.ids["sale"]) };
-        assert_eq!(self.sell("forward_again", 1, true, forward, &[(1, 3)]).await, Outcome::AlreadyBooked);
-        let forward = SaleMode::Forward { instead_of: None };
-        assert_eq!(self.sell("forward_alone", 3, true, forward, &[(5, 1)]).await, Outcome::Approved);
-        // far ahead: what the card used before has left the window, but for this one and the next
-        self.counters.insert(Uuid::from_u128(0xca4d_0001), 500);
-        assert_eq!(self.sell("sale_later", 1, true, SaleMode::Online, &[(4, 1)]).await, Outcome::Approved);
-        assert_eq!(self.sell("sale_last", 1, true, SaleMode::Online, &[(4, 1)]).await, Outcome::Approved);
-    }
-
-    async fn refund(&mut self, name: &'static str, wallet: u32, of: &'static str, parts: &[(u16, u32)]) -> Outcome {
-        let sale = self.load(of).await;
-        let earlier = self.earlier(wallet, of).await;
-        let terminal = self.terminal;
-        let booked = self
-            .book(name, wallet, OperationKind::Refund, |operation, row, _| {
-                operation.reference = Some(sale.id);
-                operation.terminal = Some(terminal.id);
-                refund::decide(operation, row, &sale, &earlier, parts)
-            })
-            .await;
-        booked.operation.outcome
-    }
-
-    async fn refunds(&mut self) {
-        for (name, wallet, of, parts) in [
-            ("refund", 1, "sale", &[(0, 1), (1, 1)][..]),
-            ("refund_more", 1, "sale", &[(0, 1)]),
-            ("refund2", 2, "sale2", &[(0, 1), (1, 1)]),
-            ("refund2_more", 2, "sale2", &[(0, 1)]),
-            ("refund2_last", 2, "sale2", &[(0, 1)]),
-            ("refund_loss", 1, "forward", &[(0, 1)]),
-        ] {
-            assert_eq!(self.refund(name, wallet, of, parts).await, Outcome::Booked, "{name}");
-        }
-        assert_eq!(self.refund("refund_declined", 1, "sale", &[(0, 2)]).await, Outcome::MoreThanSold);
-    }
-
-    async fn voids(&mut self) {
-        assert_eq!(self.sell("sale_voided", 1, true, SaleMode::Online, &[(4, 3), (1, 1)]).await, Outcome::Approved);
-        assert_eq!(self.refund("refund_before_void", 1, "sale_voided", &[(0, 2)]).await, Outcome::Booked);
-        let sale = self.load("sale_voided").await;
-        let earlier = self.earlier(1, "sale_voided").await;
-        let terminal = self.terminal;
-        self.book("void", 1, OperationKind::Void, |operation, row, _| {
-            operation.reference = Some(sale.id);
-            operation.terminal = Some(terminal.id);
-            refund::decide(operation, row, &sale, &earlier, &all_that_is_left(&sale, &earlier))
-        })
-        .await;
-        let never_came = self.name("never_came");
-        let void = self
-            .book("void_beforehand", 1, OperationKind::Void, |operation, _, _| {
-                operation.reference = Some(never_came);
-                operation.terminal = Some(terminal.id);
-                Ok(Outcome::CancelledBeforehand)
-            })
-            .await;
-        let operation = tombstone(never_came, &void.operation, Outcome::Cancelled);
-        let batch = ledger::begin_batch(&self.conn).await.unwrap();
-        ledger::insert(&self.conn, batch, &[Booked { operation, book_date: void.book_date }]).await.unwrap();
-    }
-
-    async fn hold(&mut self, name: &'static str, wallet: u32, amounts: Vec<(PurseName, i64)>) {
-        let booked = self
-            .book(name, wallet, OperationKind::Hold, |operation, row, id| {
-                HoldRequest { id, wallet: row.id, amounts, expires_at: None }.decide(operation, row)
-            })
-            .await;
-        assert_eq!(booked.operation.outcome, Outcome::Booked);
-    }
-
-    async fn capture(&mut self, name: &'static str, hold: &'static str, is_last: bool) {
-        let hold = self.ids[hold];
-        let kept = holds::load(&self.conn, &[hold]).await.unwrap().remove(&hold).unwrap();
-        let booked = self
-            .book(name, 1, OperationKind::Capture, |operation, row, id| {
-                operation.reference = Some(hold);
-                let (service, kind, price_cents) = (Uuid::from_u128(1), LineKind::Care, 2500);
-                let units = Some(price_cents);
-                let (quantity, vat_basis_points, from_savings) = (1, 0, false);
-                CaptureRequest {
-                    id,
-                    hold,
-                    service,
-                    quantity,
-                    kind,
-                    price_cents,
-                    units,
-                    vat_basis_points,
-                    from_savings,
-                    is_last,
-                }
-                .decide(operation, row, &kept, Utc::now())
-            })
-            .await;
-        assert_eq!(booked.operation.outcome, Outcome::Approved);
-    }
-
-    async fn release(&mut self, name: &'static str, wallet: u32, hold: &'static str, now: DateTime<Utc>) -> Outcome {
-        let hold = self.ids[hold];
-        let kept = holds::load(&self.conn, &[hold]).await.unwrap().remove(&hold).unwrap();
-        let booked = self
-            .book(name, wallet, OperationKind::Release, |operation, _, id| {
-                operation.reference = Some(hold);
-                Ok(ReleaseRequest { id, hold, expired: false }.decide(operation, &kept, now))
-            })
-            .await;
-        booked.operation.outcome
-    }
-
-    async fn holds(&mut self) {
-        self.hold("hold", 1, vec![(PurseName::Budget, 6000), (PurseName::CreditCents, 100)]).await;
-        self.capture("capture", "hold", false).await;
-        self.hold("hold_captured", 1, vec![(PurseName::Budget, 4000)]).await;
-        self.capture("capture_last", "hold_captured", true).await;
-        self.hold("hold_released", 1, vec![(PurseName::Budget, 700)]).await;
-        assert_eq!(self.release("release", 1, "hold_released", Utc::now()).await, Outcome::Booked);
-        assert_eq!(self.release("release_declined", 1, "hold_released", Utc::now()).await, Outcome::HoldNotOpen);
-        self.hold("hold4", 4, vec![(PurseName::Budget, 50)]).await;
-    }
-
-    /// Set aside by the card of wallet 4, at an unattended terminal.
-    async fn card_hold(&mut self, name: &'static str, lines: &[(u128, u32)]) {
-        let card = Uuid::from_u128(0xca4d_0004);
-        let counter = self.counters.entry(card).or_insert(0);
-        *counter += 1;
-        let payer = crate::support::tap(card, *counter, [0; 16]);
-        let line = |(service, quantity): &(u128, u32)| BasketLine {
-            service: Uuid::from_u128(*service),
-            quantity: *quantity,
-            hold: None,
-        };
-        let basket = Basket::new(lines.iter().map(line).collect()).unwrap();
-        let terminal = self.terminal;
-        let date = Utc::now();
-        let mut state = State { cards: cards::load(&self.conn, &[card]).await.unwrap(), ..State::default() };
-        let booked = self
-            .book(name, 4, OperationKind::Hold, |operation, row, id| {
-                let sale =
-                    SaleRequest { id, terminal, payer, mode: SaleMode::Whole, staff: None, price_list: 1, basket };
-                let request = CardHoldRequest { sale: sale.clone(), minutes: 30 };
-                state.wallets.insert(row.id, (row.clone(), date.date_naive()));
-                let item = SaleItem {
-                    request_hash: request.hash(),
-                    request: sale,
-                    wallet: Some(row.id),
-                    price_list: Some(Self::price_list()),
-                    mac_is_right: true,
-                    refused_from: None,
-                };
-                operation.authority = Authority::Card;
-                request.decide(operation, &mut state, &item, date)
-            })
-            .await;
-        assert_eq!(booked.operation.outcome, Outcome::Booked);
-        cards::update(&self.conn, &state.cards.values().collect::<Vec<_>>()).await.unwrap();
-    }
-
-    async fn held(&mut self, hold: OperationId) -> CardHold {
-        let made = ledger::load(&self.conn, &[hold]).await.unwrap().remove(&hold).unwrap();
-        let kept = holds::load_for(&self.conn, holds::Purpose::Card, &[hold]).await.unwrap().remove(&hold);
-        CardHold::new(made, kept, &ledger::referring_to(&self.conn, wallet_id(1, 4), hold).await.unwrap())
-    }
-
-    async fn card_capture(&mut self, name: &'static str, hold: &'static str, lines: &[(u16, u32)]) {
-        let (hold, terminal, lines) = (self.ids[hold], self.terminal, lines.to_vec());
-        let held = self.held(hold).await;
-        let booked = self
-            .book(name, 4, OperationKind::Capture, |operation, row, id| {
-                (operation.reference, operation.authority) = (Some(hold), Authority::Card);
-                (operation.terminal, operation.location) = (Some(terminal.id), Some(terminal.location));
-                CardCaptureRequest { id, hold, terminal, lines }.decide(operation, row, &held, None, Utc::now())
-            })
-            .await;
-        assert_eq!(booked.operation.outcome, Outcome::Approved);
-    }
-
-    async fn card_holds(&mut self) {
-        self.card_hold("card_hold", &[(5, 3), (4, 2)]).await;
-        self.card_capture("card_capture", "card_hold", &[(0, 1), (1, 1)]).await;
-        let (hold, terminal) = (self.ids["card_hold"], Some(self.terminal));
-        let held = self.held(hold).await;
-        let booked = self
-            .book("card_release", 4, OperationKind::Release, |operation, _, id| {
-                (operation.reference, operation.authority) = (Some(hold), Authority::Card);
-                Ok(CardReleaseRequest { id, hold, terminal }.decide(operation, &held, Utc::now()))
-            })
-            .await;
-        assert_eq!(booked.operation.outcome, Outcome::Booked);
-        self.card_hold("card_hold_open", &[(5, 2)]).await;
-    }
-
     async fn closing(&mut self) {
         for (name, fate, from, amount) in
             [("save", Fate::Save, PurseName::Budget, 1500), ("lapse", Fate::Lapse, PurseName::Budget, 200)]
@@ -601,127 +267,5 @@ impl History {
             })
             .await;
         }
-    }
-
-    async fn ask(&mut self, name: &'static str, cents: i64) {
-        let booked = self
-            .book(name, 1, OperationKind::PayoutRequest, |operation, row, id| {
-                operation.staff = Some(staff(1));
-                PayoutRequest { id, wallet: row.id, cents, staff: staff(1) }.decide(operation, row)
-            })
-            .await;
-        assert_eq!(booked.operation.outcome, Outcome::Booked);
-        let (id, amount) = (booked.operation.id, Amount::cents(cents).unwrap());
-        payouts::insert(&self.conn, id, wallet_id(1, 1), amount, staff(1)).await.unwrap();
-    }
-
-    async fn step(&mut self, name: &'static str, payout: &'static str, step: PayoutStep) -> Outcome {
-        let payout = self.ids[payout];
-        let kept = payouts::load(&self.conn, payout).await.unwrap().unwrap();
-        let mut status = PayoutStatus::Asked;
-        let booked = self
-            .book(name, 1, OperationKind::PayoutApproval, |operation, row, id| {
-                let request = PayoutStepRequest { id, payout, step };
-                operation.kind = request.kind();
-                operation.reference = Some(payout);
-                let (outcome, next) = request.decide(operation, row, &kept)?;
-                status = next;
-                Ok(outcome)
-            })
-            .await;
-        if let (PayoutStep::Approve { staff }, Outcome::Booked) = (step, booked.operation.outcome) {
-            payouts::approve(&self.conn, payout, staff, booked.operation.id).await.unwrap();
-        }
-        payouts::set_status(&self.conn, payout, status).await.unwrap();
-        booked.operation.outcome
-    }
-
-    async fn payouts(&mut self) {
-        for (name, cents) in
-            [("payout", 500), ("payout_approved", 400), ("payout_asked", 300), ("payout_withdrawn", 200)]
-        {
-            self.ask(name, cents).await;
-        }
-        let approve = |number| PayoutStep::Approve { staff: staff(number) };
-        for (name, payout, step, outcome) in [
-            ("approval", "payout", approve(2), Outcome::Booked),
-            ("approval_again", "payout", approve(2), Outcome::SamePerson),
-            ("approval_second", "payout", approve(3), Outcome::Booked),
-            ("paid", "payout", PayoutStep::Paid { from: Till::Bank }, Outcome::Booked),
-            ("approved_first", "payout_approved", approve(2), Outcome::Booked),
-            ("approved_second", "payout_approved", approve(3), Outcome::Booked),
-            ("asked_first", "payout_asked", approve(3), Outcome::Booked),
-            ("withdrawal", "payout_withdrawn", PayoutStep::Withdraw { staff: staff(1) }, Outcome::Booked),
-        ] {
-            assert_eq!(self.step(name, payout, step).await, outcome, "{name}");
-        }
-    }
-
-    /// Sold while open, refunded in part, closed, and refunded again.
-    async fn closed_wallet(&mut self) {
-        assert_eq!(self.sell("sale4", 4, true, SaleMode::Online, &[(4, 3), (5, 2)]).await, Outcome::Approved);
-        assert_eq!(self.refund("refund4", 4, "sale4", &[(0, 1)]).await, Outcome::Booked);
-        let close = format!("UPDATE wallet SET status = 2 WHERE id = {}", self.names["w4"]);
-        self.conn.batch_execute(&close).await.unwrap();
-        assert_eq!(self.refund("refund4_closed", 4, "sale4", &[(0, 2), (1, 1)]).await, Outcome::Booked);
-        self.top_up("declined_top_up", 4, 100, Till::Bank).await;
-    }
-
-    async fn settle(&mut self, name: &'static str, cents: i64) -> Outcome {
-        let sale = self.load("forward_alone").await;
-        let earlier = self.earlier(3, "forward_alone").await;
-        let booked = self
-            .book(name, 3, OperationKind::Settle, |operation, row, id| {
-                operation.reference = Some(sale.id);
-                SettleRequest { id, sale: sale.id, cents }.decide(operation, row, &sale, &earlier)
-            })
-            .await;
-        booked.operation.outcome
-    }
-
-    /// The journal that the forwards came from, with one record that cannot be read and one that nobody has judged yet;
-    /// and what became of what they lost.
-    async fn journal(&mut self) {
-        let (terminal, location) = (self.terminal.id, self.terminal.location);
-        let place = format!(
-            "INSERT INTO location VALUES ('{location}', 1, 'Restaurant'); INSERT INTO terminal (id, location, name, key_salt) \
-             VALUES ('{terminal}', '{location}', 'Kassa', decode(repeat('00', 16), 'hex'))"
-        );
-        self.conn.batch_execute(&place).await.unwrap();
-        self.names.insert("terminal".to_owned(), terminal.to_string());
-        let sales = ["forward", "forward_again", "forward_alone"].map(|name| Some(self.ids[name]));
-        let unread = self.name("unread");
-        let mut previous = NOTHING_BEFORE;
-        for (sequence, operation) in (1..).zip(sales.into_iter().chain([None, Some(unread)])) {
-            let sale = format!("sale {sequence}").into_bytes();
-            let hash = Record::hash_of(&previous, sequence, &sale);
-            let record = Record { sequence, previous, hash, sale };
-            let new = NewForward { record: &record, operation, sent_as: None };
-            forwards::insert(&self.conn, terminal, &[new]).await.unwrap();
-            previous = hash;
-        }
-        let mut judged = vec![(4, None)];
-        let malformed = (4, ReviewWhy::Malformed, None, None);
-        let mut opened = vec![malformed];
-        for (sequence, name) in (1..).zip(["forward", "forward_again", "forward_alone"]) {
-            let sale = self.load(name).await;
-            judged.push((sequence, Some(sale.outcome)));
-            opened
-                .extend(of_judged(&sale).unwrap().into_iter().map(|(why, loss)| (sequence, why, Some(sale.id), loss)));
-        }
-        assert_eq!(opened.len(), 3);
-        let review = |(sequence, why, operation, loss)| NewReview { sequence, why, operation, loss, record: None };
-        let opened: Vec<NewReview> = opened.into_iter().map(review).collect();
-        forwards::set_judged(&self.conn, terminal, &judged).await.unwrap();
-        reviews::open(&self.conn, self.terminal.organisation, terminal, &opened).await.unwrap();
-
-        self.top_up("top_up3", 3, 400, Till::Bank).await;
-        assert_eq!(self.settle("settlement_too_much", 321).await, Outcome::MoreThanLost);
-        assert_eq!(self.settle("settlement", 300).await, Outcome::Booked);
-        assert_eq!(self.settle("settlement_again", 20).await, Outcome::AlreadySettled);
-        let open = reviews::list(&self.conn, false).await.unwrap();
-        let review = open.iter().find(|review| review.operation == Some(self.ids["forward_alone"])).unwrap();
-        let (how, with) = (Settlement::FromOwnMoney, Some(self.ids["settlement"]));
-        assert!(reviews::settle(&self.conn, review.id, how, "office", "the client, at the desk", with).await.unwrap());
     }
 }

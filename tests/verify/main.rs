@@ -5,7 +5,6 @@
 mod command;
 mod history;
 mod planted;
-mod planted_forwards;
 #[allow(dead_code)] // this test program uses a part
 #[path = "../access/program.rs"]
 mod program;
@@ -113,18 +112,20 @@ macro_rules! planted_tests {
 }
 
 planted_tests! {
-    what_protects_the_tables_is_looked_at: planted::PROTECTION,
-    a_wrong_header_or_a_row_without_one_is_named: planted::HEADERS,
-    a_wrong_transfer_is_named: planted::TRANSFERS,
-    a_wrong_purse_hold_or_buffer_is_named: planted::STATE,
-    a_wrong_line_or_leg_of_a_sale_is_named: planted::SALES,
-    a_wrong_refund_or_void_is_named: planted::REFUNDS,
-    a_wrong_grant_exchange_or_top_up_is_named: planted::FUNDING,
-    a_wrong_counter_of_a_card_is_named: planted::CARDS,
-    a_wrong_hold_of_a_card_is_named: planted::CARD_HOLDS,
-    a_wrong_payout_is_named: planted::PAYOUTS,
-    a_wrong_journal_or_review_is_named: planted_forwards::FORWARDS,
-    a_wrong_settlement_is_named: planted_forwards::SETTLEMENTS,
+    what_protects_the_tables_is_looked_at: planted::tables::PROTECTION,
+    a_wrong_header_or_a_row_without_one_is_named: planted::tables::HEADERS,
+    a_wrong_transfer_is_named: planted::money::TRANSFERS,
+    a_wrong_purse_hold_or_buffer_is_named: planted::money::STATE,
+    a_wrong_line_or_leg_of_a_sale_is_named: planted::sales::SALES,
+    a_wrong_refund_or_void_is_named: planted::sales::REFUNDS,
+    a_wrong_grant_exchange_or_top_up_is_named: planted::office::FUNDING,
+    a_wrong_counter_of_a_card_is_named: planted::cards::CARDS,
+    a_wrong_hold_of_a_card_is_named: planted::cards::CARD_HOLDS,
+    a_wrong_script_to_a_card_is_named: planted::cards::CARD_SCRIPTS,
+    a_wrong_payout_is_named: planted::office::PAYOUTS,
+    a_wrong_journal_or_review_is_named: planted::forwards::FORWARDS,
+    an_attempt_that_was_not_undone_with_its_forward_is_named: planted::forwards::ATTEMPTS,
+    a_wrong_settlement_is_named: planted::forwards::SETTLEMENTS,
 }
 
 /// A check without a planted row is a check that nobody has seen to fail.

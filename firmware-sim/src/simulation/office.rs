@@ -41,7 +41,7 @@ pub trait Office: Send {
 pub type Review = (Uuid, u64, u8);
 
 /// Why something is in the review queue, by the code that the database has for it: the first is 1.
-const WHYS: [&str; 12] = [
+const WHYS: [&str; 13] = [
     "offline_loss",
     "left_out",
     "declined",
@@ -54,6 +54,7 @@ const WHYS: [&str; 12] = [
     "journal_conflict",
     "attempt_elsewhere",
     "attempt_not_undone",
+    "capture_declined",
 ];
 
 /// What a code of the review queue means.

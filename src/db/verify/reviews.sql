@@ -1,5 +1,6 @@
 -- A record that was judged and not booked, in whole or without a loss, was put to review: nothing is dropped. A review names
--- what the sale lost; one that own money settled has its settlement, and each settlement its review.
+-- what the sale lost; one that own money settled has its settlement, and each settlement its review. So was each capture of a
+-- card's hold that was declined though goods had come out, as often as the hold has pieces.
 WITH loss AS MATERIALIZED (
     SELECT id, sum(amount) AS cents FROM ledger.transfer WHERE flow = 14 GROUP BY id
 ), left_out AS MATERIALIZED (
@@ -7,6 +8,16 @@ WITH loss AS MATERIALIZED (
 ), review_of AS MATERIALIZED (
     SELECT terminal, sequence, bool_or(why = 1) AS of_loss, bool_or(why = 2) AS of_lines, bool_or(why BETWEEN 3 AND 9) AS of_decline
     FROM review GROUP BY terminal, sequence
+), unpaid AS MATERIALIZED (
+    SELECT c.id, c.reference, c.outcome, r.id AS review FROM ledger.operation AS c
+    JOIN ledger.operation AS h ON h.id = c.reference AND h.kind = 8 AND h.outcome = 3 AND h.card IS NOT NULL
+    LEFT JOIN review AS r ON r.operation = c.id AND r.why = 13
+    WHERE c.kind = 9 AND c.outcome IN (23, 34, 61) AND c.terminal IS NOT NULL
+), pieces AS MATERIALIZED (
+    SELECT u.reference, sum(l.quantity) AS of_hold FROM (SELECT DISTINCT reference FROM unpaid) AS u
+    JOIN ledger.line AS l ON l.id = u.reference GROUP BY u.reference
+), told AS MATERIALIZED (
+    SELECT reference, count(review) AS times FROM unpaid GROUP BY reference
 )
 SELECT f.terminal::text, format('record %s of terminal %s was judged%s, and nobody was told', f.sequence, f.terminal,
                                 CASE WHEN f.outcome IS NULL THEN ' and not booked'
@@ -41,3 +52,11 @@ JOIN ledger.operation AS o ON o.id = f.operation
 JOIN ledger.operation AS a ON a.id = o.reference AND a.kind = 1 AND a.outcome IN (1, 2)
 LEFT JOIN review AS r ON r.terminal = f.terminal AND r.sequence = f.sequence AND r.why = 11
 WHERE f.outcome IN (1, 2) AND (a.wallet <> o.wallet OR a.terminal IS DISTINCT FROM o.terminal) AND r.id IS NULL
+UNION ALL
+SELECT u.id::text, format('operation %s captured what came out for hold %s, and has outcome %s: nobody was told', u.id, u.reference, u.outcome)
+FROM unpaid AS u JOIN told AS t ON t.reference = u.reference JOIN pieces AS p ON p.reference = u.reference
+WHERE u.review IS NULL AND t.times < p.of_hold
+UNION ALL
+SELECT r.id::text, format('review %s is of a capture that was declined, and operation %s is none', r.id, r.operation)
+FROM review AS r LEFT JOIN unpaid AS u ON u.id = r.operation
+WHERE r.why = 13 AND u.id IS NULL

@@ -1,10 +1,6 @@
-//! One wrong row of each sort in journals, reviews and settlements; `planted.rs` says how.
+//! Journals, attempts, reviews and settlements.
 
-use super::Planted;
-
-const fn row(sql: &'static str, found_by: &'static [&'static str], names: &'static str) -> Planted {
-    Planted { sql, found_by, names }
-}
+use super::{Planted, row};
 
 pub const FORWARDS: &[Planted] = &[
     row(
@@ -53,6 +49,17 @@ pub const FORWARDS: &[Planted] = &[
         &["reviews"],
         "operation {settlement} settles operation {forward_alone}, and no review says",
     ),
+    row(
+        "DELETE FROM review WHERE why = 13",
+        &["reviews"],
+        "operation {card_capture_late} captured what came out for hold {card_hold_open}, and has outcome 61 (hold_expired)",
+    ),
+    row("UPDATE review SET operation = '{save}' WHERE why = 13", &["reviews"], "{card_capture_late}"),
+    row(
+        "INSERT INTO review (organisation, terminal, why, operation, record) VALUES (1, '{terminal}', 13, '{card_capture}', '')",
+        &["reviews"],
+        "is of a capture that was declined, and operation {card_capture} is none",
+    ),
 ];
 
 pub const SETTLEMENTS: &[Planted] = &[
@@ -86,5 +93,21 @@ pub const SETTLEMENTS: &[Planted] = &[
         "UPDATE ledger.transfer SET credit = {o1.receivable.EUR} WHERE id = '{settlement}'",
         &["bookings"],
         "leg 0 of operation {settlement}",
+    ),
+];
+
+pub const ATTEMPTS: &[Planted] = &[
+    row(
+        "DELETE FROM ledger.operation WHERE id = '{void_of_attempt}'; DELETE FROM ledger.line WHERE id = '{void_of_attempt}'; \
+         DELETE FROM ledger.transfer WHERE id = '{void_of_attempt}'",
+        &["attempts"],
+        "operation {forward_voided} was voided, and of line 0 of its attempt {attempt_sold}, 2 of 2 are charged still",
+    ),
+    row(
+        "DELETE FROM ledger.operation WHERE id = '{void_of_attempt_undone}'; \
+         DELETE FROM ledger.line WHERE id = '{void_of_attempt_undone}'; \
+         DELETE FROM ledger.transfer WHERE id = '{void_of_attempt_undone}'",
+        &["attempts"],
+        "operation {voided_beforehand} was voided, and of line 0 of its attempt {attempt_undone}",
     ),
 ];
