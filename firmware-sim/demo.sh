@@ -583,10 +583,11 @@ lost_card() {
     tap linde-kassa-1 07-goudsbloem Koffie
     expect "approved, line 0 budget 2.50 EUR"
 
-    step "She loses the card. The office blocks it, and whoever finds it buys nothing."
+    step "She loses the card. The office blocks it. Whoever finds it buys nothing, and from then on the card itself refuses."
     office card block "$old"
     tap wilg-kassa-1 07-goudsbloem Koffie
     expect "declined card_blocked"
+    itself_blocked
 
     step "Every till learns that it is blocked."
     "$simulator" hotlist --terminal "$terminals/wilg-kassa-1.json" | tee "$folder/hotlist.out" || true
@@ -602,11 +603,26 @@ lost_card() {
     expect "approved, line 0 budget 2.50 EUR"
 
     step "The old one turns up. It pays no more, and cannot be unblocked."
-    tap linde-kassa-1 07-goudsbloem Koffie
-    expect "declined card_blocked"
+    status=0
+    at linde-kassa-1 tap --card "$cards/07-goudsbloem.json" Koffie
+    if [ "$status" -ne 0 ] && [ ! -s "$answer" ]; then
+        as_told "the card refuses: the service is not even asked to sell"
+    else
+        not_as_told "it was asked for: $(ended)"
+    fi
+    itself_blocked
     status=0
     office card unblock "$old"
     if [ "$status" -ne 0 ]; then as_told "unblocking is refused"; else not_as_told "it was unblocked"; fi
+}
+
+# What the card of the story remembers, as its file shows it.
+itself_blocked() {
+    if [ "$(jq .state.is_blocked "$cards/07-goudsbloem.json")" = true ]; then
+        as_told "the card knows that it is blocked"
+    else
+        not_as_told "the card does not know that it is blocked"
+    fi
 }
 
 own_money_never_pays_for_care() {

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use card_protocol::script::Change;
+
 use crate::dutch_time::{since, time_of_day};
 use crate::journal::JournalError;
 use crate::phrases::{self, Language};
@@ -215,21 +217,22 @@ pub fn closed(state: &State, language: Language) -> String {
     format!("{closed} {} {rest}", state.waiting)
 }
 
+/// How a tap ended that the card heard of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paid {
+    /// It paid.
+    Yes,
+    /// The service declined.
+    No,
+    /// The card declined by itself: what it changed may have been why.
+    NotByCard,
+}
+
 /// What the card heard, where that asks for something. Who has paid is never told to try again.
-pub fn card_told(told: CardTold, is_sold: bool, language: Language) -> Option<String> {
+pub fn card_told(told: CardTold, paid: Paid, language: Language) -> Option<String> {
     match told {
         CardTold::Nothing | CardTold::Told => None,
-        CardTold::ToldWithScript(_) if is_sold => {
-            Some(language.pick("Het pasje is bijgewerkt.", "The card was updated.").to_owned())
-        }
-        CardTold::ToldWithScript(_) => Some(
-            language
-                .pick(
-                    "Het pasje is bijgewerkt. Er is niets betaald: probeer het nog een keer.",
-                    "The card was updated. Nothing was paid: try once more.",
-                )
-                .to_owned(),
-        ),
+        CardTold::ToldWithScript(script) => Some(updated(script.change, paid, language).to_owned()),
         CardTold::Gone => Some(
             language
                 .pick("Het pasje was al weg. Dat geeft niet.", "The card was gone already. That is no problem.")
@@ -243,6 +246,18 @@ pub fn card_told(told: CardTold, is_sold: bool, language: Language) -> Option<St
                 )
                 .to_owned(),
         ),
+    }
+}
+
+fn updated(change: Change, paid: Paid, language: Language) -> &'static str {
+    match (change, paid) {
+        (Change::Block, _) => language
+            .pick("Het pasje weet nu zelf dat het geblokkeerd is.", "The card now knows by itself that it is blocked."),
+        (Change::Unblock, Paid::No) | (_, Paid::NotByCard) => language.pick(
+            "Het pasje is bijgewerkt. Er is niets betaald: probeer het nog een keer.",
+            "The card was updated. Nothing was paid: try once more.",
+        ),
+        (_, Paid::Yes | Paid::No) => language.pick("Het pasje is bijgewerkt.", "The card was updated."),
     }
 }
 

@@ -18,7 +18,7 @@ use firmware_sim::reader::Wanted as Reading;
 use firmware_sim::request::{Mode, SaleLine};
 use firmware_sim::till::{Buyer, Ended as SaleEnded, Next, Refusal, TapFor, Till, Transport, Wanted};
 use firmware_sim::till_screen::{Screen, Shown as ShownSale};
-use firmware_sim::till_words;
+use firmware_sim::till_words::{self, Paid};
 use firmware_sim::wipe::JOURNAL_FILE;
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -389,10 +389,11 @@ impl Counter {
                     Err(error) => eprintln!("firmware-sim: {error}"),
                 }
                 let is_sold = matches!(answered.outcome, Outcome::Approved | Outcome::ApprovedInPart);
+                let paid = if is_sold { Paid::Yes } else { Paid::No };
                 if let Some(nonsense) = &answered.nonsense {
                     eprintln!("firmware-sim: the answer makes no sense: {nonsense}");
                 }
-                if let Some(words) = till_words::card_told(*card, is_sold, language) {
+                if let Some(words) = till_words::card_told(*card, paid, language) {
                     println!(" {words}");
                 }
                 Sold::Decided
@@ -419,7 +420,7 @@ impl Counter {
                 };
                 print!("{text}");
                 println!("\n {}", till_words::refusal_of(refusal, self.till.may_go_by_name(lines), language));
-                if let Some(words) = till_words::card_told(*card, false, language) {
+                if let Some(words) = till_words::card_told(*card, Paid::NotByCard, language) {
                     println!(" {words}");
                 }
                 undone(undoes);
