@@ -689,7 +689,7 @@ cut_off() {
 
     step "The till says how it is. Nothing is booked yet."
     unplugged --status
-    shows 0 "Werkt zonder verbinding" "2 verkopen wachten (hoogstens € 15,50)"
+    shows 0 "Werkt zonder verbinding" "2 verkopen wachten (met pasje hoogstens € 15,50)"
     holds 1 budget $((budget - 250))
 
     step "The cable is in again: the till sends what waited, and it is booked to the cent. Wine is never paid from a budget."

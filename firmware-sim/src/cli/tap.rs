@@ -147,7 +147,10 @@ pub(super) async fn run(arguments: TapArguments) -> Result<ExitCode, Failure> {
         None if has_card => Some(open_reader(&arguments, out)?),
         None => None,
     };
-    let assortment = opened.terminal.refresh().await?;
+    let language: Language = arguments.terminal.language.into();
+    let read = opened.terminal.refresh().await;
+    let assortment =
+        read.inspect_err(|error| out.say(&format!("\n {}\n", till_words::cannot_read(error, language))))?;
     let order = Order {
         mode: if arguments.whole { Mode::Whole } else { Mode::Online },
         staff: arguments.staff,
@@ -156,7 +159,6 @@ pub(super) async fn run(arguments: TapArguments) -> Result<ExitCode, Failure> {
         signs_less: arguments.sign_less,
     };
     let by_name = || format!("nr. {}", arguments.by_name.unwrap_or(0));
-    let language: Language = arguments.terminal.language.into();
     let label = match &card {
         Some(Shown::Virtual(card)) => card.label.clone(),
         Some(Shown::InReader(_)) => language.pick("pasje in de lezer", "card in the reader").to_owned(),
