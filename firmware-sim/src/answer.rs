@@ -203,7 +203,8 @@ impl Problem {
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} ({})", self.slug, self.status)?;
-        for part in [&self.title, &self.detail] {
+        // a sentence ends where this one goes on
+        for part in [&self.title, &self.detail].map(|part| part.trim_end_matches('.')) {
             if !part.is_empty() {
                 write!(f, ": {part}")?;
             }

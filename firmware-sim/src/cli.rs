@@ -15,6 +15,7 @@ use firmware_sim::phrases::Language;
 use firmware_sim::settling::{Answered, Attempt, Ended, Settled};
 use firmware_sim::terminal::Terminal;
 use firmware_sim::till_screen::Screen;
+use firmware_sim::till_words;
 use uuid::Uuid;
 
 mod afterwards;
@@ -149,6 +150,9 @@ impl Opened {
             Ended::Answered(answered) => self.answers.keep(&answered.bytes)?,
             Ended::Problem(problem) => self.answers.keep_problem(problem)?,
             Ended::NotBooked(_) | Ended::Unknown(_) => {}
+        }
+        if let Some(words) = till_words::not_answered(&settled.ended, self.screen.language) {
+            eprintln!("\n {words}");
         }
         if settled.asked_again > 0 {
             eprintln!("firmware-sim: it was asked {} times more how this ended", settled.asked_again);

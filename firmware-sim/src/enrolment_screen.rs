@@ -113,10 +113,10 @@ const INVITATION: (&str, &str) = (
 );
 
 const COMPARE: (&str, &str) = (
-    "Vergelijk dit controlegetal met dat van de beheerder. Is het een ander getal? Gebruik de kassa dan niet,\n\
-     en laat de beheerder haar intrekken.",
-    "Compare this check number with the administrator's. If it is another, do not use the till,\n\
-     and have the administrator revoke it.",
+    "Vergelijk dit controlegetal met dat van de beheerder. Is het een ander getal?\n\
+     Gebruik de kassa dan niet, en laat de beheerder hem intrekken.",
+    "Compare this check number with the administrator's. If it is another,\n\
+     do not use the till, and have the administrator revoke it.",
 );
 
 #[cfg(test)]
@@ -141,7 +141,9 @@ mod tests {
         let code = KeyPair::generate().unwrap().code();
         for language in [Language::Dutch, Language::English] {
             let text = invitation(&code, "https://pasje.example:8443", language)
-                + &time_left(Duration::from_secs(61), language);
+                + &time_left(Duration::from_secs(61), language)
+                + "\n"
+                + language.pick(COMPARE.0, COMPARE.1);
             assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
             assert!(text.contains(code.as_str()) && text.contains("1:01"), "{text}");
         }

@@ -37,7 +37,7 @@ const LOCK_WAIT: Duration = if cfg!(test) { Duration::from_millis(100) } else { 
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)]
 pub enum FileError {
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {}", path.display(), said(source))]
     Io { path: PathBuf, source: io::Error },
     #[error("{}: {what}", path.display())]
     Content { path: PathBuf, what: String },
@@ -45,6 +45,14 @@ pub enum FileError {
     InUse { path: PathBuf },
     #[error(transparent)]
     Seal(#[from] SealError),
+}
+
+fn said(source: &io::Error) -> String {
+    match source.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "this account may not use it".to_owned(),
+        _ => source.to_string(),
+    }
 }
 
 impl FileError {

@@ -6,6 +6,7 @@
 //! - [`reader`]: real cards, in PC/SC readers; [`vpcd`] puts a virtual card into one.
 //! - [`torn_tap`]: has a card sign, also where it is pulled away meanwhile.
 //! - [`terminal`]: catalogue, prices, taps, sales, and asking again until it is known how a sale ended.
+//! - [`card_script`]: what a card is told where no sale told it anything.
 //! - [`client`] and [`signature`]: the signed requests of one terminal, over one connection ([`tls`], [`clock`]).
 //! - [`enrolment`]: how a terminal gets its key. [`heartbeat`] and [`wipe`]: how it is moved and revoked.
 //! - [`files`]: where keys, counters and sequences are kept.
@@ -18,6 +19,7 @@
 pub mod address;
 pub mod answer;
 pub mod card;
+pub mod card_script;
 pub mod client;
 pub mod clock;
 pub mod dutch_time;

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::answer::{Asked, Problem};
 use crate::card::CardReader;
+use crate::card_script::{self, Decided, ScriptWanted};
 use crate::client::{Client, NoAnswer, Outgoing};
 use crate::give_up::GiveUp;
 use crate::hex::Hex;
@@ -67,7 +68,7 @@ pub enum TapError {
     #[error("the card wants its PIN")]
     NeedsPin { tries_left: Option<u8> },
     #[error("the card declines by itself: it is blocked")]
-    Declined,
+    Declined(Box<CardTap>),
     #[error("the prices are not known yet")]
     NoPrices,
     #[error("the terminal's sequence is spent")]
@@ -254,10 +255,7 @@ impl Terminal {
                 is_online: true,
             })
         })?;
-        if signed.decision != Decision::Online {
-            return Err(TapError::Declined);
-        }
-        Ok(CardTap {
+        let tap = CardTap {
             id: Uuid::from_bytes(selected.card),
             generation: signed.generation,
             counter: signed.counter,
@@ -273,7 +271,24 @@ impl Terminal {
             offline_count: signed.offline_count,
             script_number: signed.script_number,
             mac: Hex(signed.mac),
-        })
+        };
+        if signed.decision == Decision::Online { Ok(tap) } else { Err(TapError::Declined(Box::new(tap))) }
+    }
+
+    /// What a card is to be told of a tap that no sale answered, and what it shall change; none where the service does not
+    /// believe the tap, or does not answer now.
+    pub async fn card_script(
+        &mut self,
+        order: &Order,
+        tap: &CardTap,
+        decision: Decided,
+    ) -> Option<(CardAnswer, Option<Script>)> {
+        let price_list = order.claimed_price_list.or(self.assortment.as_ref().map(|known| known.price_list.version))?;
+        let id = self.client.uuid7().ok()?;
+        let wanted = ScriptWanted { id, decision, price_list, card: tap, lines: &order.lines };
+        let body = Bytes::from(serde_json::to_vec(&wanted).ok()?);
+        let post = Outgoing { path: card_script::PATH, query: None, post: Some((&body, id)), if_none_match: None };
+        card_script::read(&self.client.send(post).await.ok()?)
     }
 
     /// Writes a sale under a new id. The same tap under another id is another sale, which the service must refuse.

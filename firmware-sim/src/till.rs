@@ -46,6 +46,7 @@ mod selling;
 mod signed;
 mod world;
 
+use card_protocol::script::Script;
 use hyper::body::Bytes;
 use uuid::Uuid;
 
@@ -150,8 +151,8 @@ pub enum CardTold {
     /// There was nothing to tell it.
     Nothing,
     Told,
-    /// And it applied a script of this number.
-    ToldWithScript(u32),
+    /// And it applied this.
+    ToldWithScript(Script),
     /// It was gone. Nothing need be done: the service has decided.
     Gone,
     /// It does not believe it.

@@ -216,13 +216,21 @@ impl Screen {
             let category = service.category.as_deref().unwrap_or("");
             let _ = writeln!(text, " {}", apart(&name, category, WIDTH - 2).trim_end());
             for price in assortment.price_list.prices.iter().filter(|price| price.service == service.id) {
-                let mut units = vec![phrases::amount("EUR", price.price_cents, self.language)];
-                units.extend(price.minutes.map(|minutes| phrases::amount("MIN", minutes, self.language)));
-                units.extend(price.points.map(|points| phrases::amount("PNT", points, self.language)));
+                let column = |unit: &str, amount: Option<u64>, width: usize| {
+                    right(
+                        &amount.map_or_else(String::new, |amount| phrases::amount(unit, amount, self.language)),
+                        width,
+                    )
+                };
+                let units = [
+                    column("EUR", Some(price.price_cents), 9),
+                    column("MIN", price.minutes, 8),
+                    column("PNT", price.points, 13),
+                ];
                 let buyer = left(phrases::buyer(&price.buyer, self.language), PURSE_WIDTH);
                 let kind = left(phrases::kind(&price.kind, self.language), AMOUNT_WIDTH);
-                let detail = format!("     {buyer}{kind}{}", units.join("  "));
-                let _ = writeln!(text, "{}", self.toned(Tone::Quiet, &detail));
+                let detail = format!("     {buyer}{kind}{}", units.concat());
+                let _ = writeln!(text, "{}", self.toned(Tone::Quiet, detail.trim_end()));
             }
         }
         text

@@ -2,12 +2,76 @@
 
 use std::path::Path;
 
+use card_protocol::script::Change;
+
 use crate::dutch_time::{since, time_of_day};
 use crate::journal::JournalError;
 use crate::phrases::{self, Language};
 use crate::price_list::NotFound;
 use crate::request::Client;
+use crate::settling::Ended;
+use crate::terminal::ReadError;
 use crate::till::{CardTold, Link, Recovered, Refusal, State, Stuck};
+
+/// Columns that a line of words takes at most.
+const WIDTH: usize = 78;
+
+/// The same words in lines that fit a small screen, each a space from its edge.
+pub fn wrapped(text: &str) -> String {
+    let mut wrapped = String::new();
+    for line in text.lines() {
+        let mut column = 0;
+        for word in line.split(' ') {
+            let length = word.chars().count();
+            if column > 0 && column + 1 + length > WIDTH {
+                wrapped.push('\n');
+                column = 0;
+            }
+            wrapped.push(' ');
+            wrapped.push_str(word);
+            column += length + 1;
+        }
+        wrapped.push('\n');
+    }
+    wrapped
+}
+
+/// Why nothing could be asked or read, and that nothing was sold.
+pub fn cannot_read(error: &ReadError, language: Language) -> &'static str {
+    match error {
+        ReadError::NoAnswer(_) => language.pick(
+            "Geen verbinding met de centrale. Er is niets verkocht.",
+            "No connection to the service. Nothing was sold.",
+        ),
+        ReadError::Problem(problem) if problem.slug == "terminal-revoked" => language.pick(
+            "Deze kassa is ingetrokken. Er is niets verkocht; bel beheer.",
+            "This till was withdrawn. Nothing was sold; call the office.",
+        ),
+        ReadError::Problem(_) | ReadError::Nonsense { .. } => language.pick(
+            "De centrale antwoordt niet zoals het hoort. Er is niets verkocht; blijft dit zo, bel dan beheer.",
+            "The service does not answer as it should. Nothing was sold; if this goes on, call the office.",
+        ),
+    }
+}
+
+/// What is known of something that got no answer.
+pub fn not_answered(ended: &Ended, language: Language) -> Option<&'static str> {
+    match ended {
+        Ended::Answered(_) => None,
+        Ended::Problem(_) => Some(language.pick(
+            "De centrale neemt dit niet aan. Er is niets geboekt.",
+            "The service does not take this. Nothing was booked.",
+        )),
+        Ended::NotBooked(_) => Some(language.pick(
+            "Geen verbinding met de centrale. Er is niets geboekt.",
+            "No connection to the service. Nothing was booked.",
+        )),
+        Ended::Unknown(_) => Some(language.pick(
+            "Niet bekend of dit geboekt is. Sla het niet opnieuw aan, en vraag het na met het nummer hieronder.",
+            "Not known whether this was booked. Do not ring it up again, and ask with the id below.",
+        )),
+    }
+}
 
 /// Why nothing was sold, and what staff can do.
 pub fn refusal(refusal: &Refusal, language: Language) -> String {
@@ -154,13 +218,23 @@ pub fn state(state: &State, now_ms: u64, language: Language) -> String {
             (Language::English, 1) => "sale waits",
             (Language::English, _) => "sales wait",
         };
-        let amount = phrases::amount("EUR", state.waiting_cents, language);
-        parts.push(format!("{} {words} ({} {amount})", state.waiting, language.pick("hoogstens", "at most")));
+        // by name no price is known that would bind anyone
+        let amount = match state.waiting_cents {
+            0 => String::new(),
+            cents => {
+                let at_most = language.pick("met pasje hoogstens", "by card at most");
+                format!(" ({at_most} {})", phrases::amount("EUR", cents, language))
+            }
+        };
+        parts.push(format!("{} {words}{amount}", state.waiting));
     }
-    parts.push(format!("{} {}", language.pick("passenlijst van", "cards of"), at(state.cards_ms)));
-    parts.push(format!("{} {}", language.pick("prijzen van", "prices of"), at(state.prices_ms)));
-    parts.push(format!("{} {}", language.pick("blokkadelijst van", "blocked cards of"), at(state.hotlist_ms)));
-    let mut text = parts.join("; ");
+    let ages = [
+        (language.pick("passenlijst van", "cards of"), state.cards_ms),
+        (language.pick("prijzen van", "prices of"), state.prices_ms),
+        (language.pick("blokkadelijst van", "blocked cards of"), state.hotlist_ms),
+    ];
+    parts.push(ages.map(|(what, time_ms)| format!("{what} {}", at(time_ms))).join("; "));
+    let mut text = parts.join(if state.waiting > 0 { "\n" } else { "; " });
     match &state.stuck {
         Some(Stuck::Conflict(what)) => text.push_str(&format!(
             "\n! {} ({what})",
@@ -215,21 +289,22 @@ pub fn closed(state: &State, language: Language) -> String {
     format!("{closed} {} {rest}", state.waiting)
 }
 
+/// How a tap ended that the card heard of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paid {
+    /// It paid.
+    Yes,
+    /// The service declined.
+    No,
+    /// The card declined by itself: what it changed may have been why.
+    NotByCard,
+}
+
 /// What the card heard, where that asks for something. Who has paid is never told to try again.
-pub fn card_told(told: CardTold, is_sold: bool, language: Language) -> Option<String> {
+pub fn card_told(told: CardTold, paid: Paid, language: Language) -> Option<String> {
     match told {
         CardTold::Nothing | CardTold::Told => None,
-        CardTold::ToldWithScript(_) if is_sold => {
-            Some(language.pick("Het pasje is bijgewerkt.", "The card was updated.").to_owned())
-        }
-        CardTold::ToldWithScript(_) => Some(
-            language
-                .pick(
-                    "Het pasje is bijgewerkt. Er is niets betaald: probeer het nog een keer.",
-                    "The card was updated. Nothing was paid: try once more.",
-                )
-                .to_owned(),
-        ),
+        CardTold::ToldWithScript(script) => Some(updated(script.change, paid, language).to_owned()),
         CardTold::Gone => Some(
             language
                 .pick("Het pasje was al weg. Dat geeft niet.", "The card was gone already. That is no problem.")
@@ -246,11 +321,26 @@ pub fn card_told(told: CardTold, is_sold: bool, language: Language) -> Option<St
     }
 }
 
+fn updated(change: Change, paid: Paid, language: Language) -> &'static str {
+    match (change, paid) {
+        (Change::Block, _) => language
+            .pick("Het pasje weet nu zelf dat het geblokkeerd is.", "The card now knows by itself that it is blocked."),
+        (Change::Unblock, Paid::No) | (_, Paid::NotByCard) => language.pick(
+            "Het pasje is bijgewerkt. Er is niets betaald: probeer het nog een keer.",
+            "The card was updated. Nothing was paid: try once more.",
+        ),
+        (_, Paid::Yes | Paid::No) => language.pick("Het pasje is bijgewerkt.", "The card was updated."),
+    }
+}
+
 /// What became of a sale that nobody waited for any more.
-pub fn recovered(recovered: &Recovered, language: Language) -> String {
-    let who = |client: &Client| match client {
-        Client::Card(card) => format!("{} {card}", language.pick("pasje", "card")),
-        Client::Wallet(wallet) => format!("nr. {wallet}"),
+///
+/// `name_of` says whose the card or number is, where the till knows.
+pub fn recovered(recovered: &Recovered, name_of: &dyn Fn(&Client) -> Option<String>, language: Language) -> String {
+    let who = |client: &Client| match (name_of(client), client) {
+        (Some(name), _) => name,
+        (None, Client::Card(card)) => format!("{} {card}", language.pick("pasje", "card")),
+        (None, Client::Wallet(wallet)) => format!("nr. {wallet}"),
     };
     match recovered {
         Recovered::Approved { sale, client } => format!(
@@ -314,6 +404,25 @@ mod tests {
             own_problem: None,
             undoing: 0,
         }
+    }
+
+    #[test]
+    fn words_are_kept_in_order_and_no_line_is_wider_than_a_small_screen() {
+        let what = Stuck::Conflict("record 3".to_owned());
+        let stuck = State { stuck: Some(what), ..away() };
+        let text = state(&stuck, NOON_MS + 600_000, Language::Dutch) + "\n! nog iets";
+        let lines = wrapped(&text);
+        assert!(lines.lines().count() > 3 && lines.lines().all(|line| line.chars().count() < 80), "{lines}");
+        assert!(lines.ends_with("\n ! nog iets\n"), "{lines}");
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(words(&lines), words(&text));
+    }
+
+    #[test]
+    fn what_waits_by_name_is_given_no_amount() {
+        let by_name = State { waiting_cents: 0, ..away() };
+        let text = state(&by_name, NOON_MS, Language::Dutch);
+        assert!(text.contains("3 verkopen wachten\n") && !text.contains('€'), "{text}");
     }
 
     #[test]

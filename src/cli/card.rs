@@ -89,7 +89,7 @@ pub(super) enum Command {
         #[arg(value_name = "CARD")]
         id: Uuid,
     },
-    /// List cards by wallet, with how many scripts wait and came
+    /// List cards by wallet: the generation of their keys, how many changes they are still to hear of, and have heard of
     List,
     /// Show a card, and what it was told
     Show {
@@ -229,11 +229,18 @@ async fn run_on(opened: &Opened, options: &Options, command: Command) -> Result<
         }
         Command::Block { id } => {
             cards::block(&database, id).await?;
-            say!("card {id} is blocked");
+            say!(
+                "card {id}{} is blocked: the service lets it pay nothing from now on",
+                of(&database, id, &names).await?
+            );
+            say!("terminals hear of it within a minute of a connection, and the card itself when it is tapped next");
         }
         Command::Unblock { id } => {
             cards::unblock(&database, id).await?;
-            say!("card {id} pays again");
+            say!("card {id}{} pays again", of(&database, id, &names).await?);
+            say!(
+                "if the card itself was told that it is blocked, its next tap tells it otherwise, and the one after that pays"
+            );
         }
         Command::Replace { id, file } => {
             let expires_on = file.expires_on()?;
@@ -262,20 +269,20 @@ async fn run_on(opened: &Opened, options: &Options, command: Command) -> Result<
             let conn = database.connection().await?;
             let told = card_scripts::counts(&conn).await?;
             say!(
-                "{:<36}  {:<8} {:<10} {:>4} {:>7} {:>4} {:>12}  client",
+                "{:<36}  {:<8} {:<10} {:>4} {:>7} {:>5} {:>12}  client",
                 "card",
                 "status",
                 "until",
                 "keys",
-                "waiting",
-                "came",
+                "to hear",
+                "heard",
                 "wallet"
             );
             for card in rows::list(&conn).await? {
                 let [waiting, came] = told.get(&card.id).copied().unwrap_or_default();
-                let (wallet, status) = (format!("{:?}", card.wallet), status(&card));
+                let (wallet, status) = (wallet(&card), status(&card));
                 say!(
-                    "{}  {status:<8} {} {:>4} {waiting:>7} {came:>4} {wallet:>12}  {}",
+                    "{}  {status:<8} {} {:>4} {waiting:>7} {came:>5} {wallet:>12}  {}",
                     card.id,
                     card.expires_on,
                     card.generation,
@@ -292,6 +299,19 @@ async fn run_on(opened: &Opened, options: &Options, command: Command) -> Result<
     Ok(())
 }
 
+/// Whose card it is, as far as that is known.
+async fn of(database: &Database, id: Uuid, names: &HashMap<WalletId, String>) -> Result<String, Failure> {
+    let card = rows::find(&*database.connection().await?, id).await?;
+    let name = card.and_then(|card| names.get(&card.wallet));
+    Ok(name.map_or_else(String::new, |name| format!(" of {name}")))
+}
+
+/// As `--wallet` takes it; of another organisation than the first with `--organisation`'s number before it.
+fn wallet(card: &CardRow) -> String {
+    let (organisation, number) = (card.wallet.organisation().number(), card.wallet.number());
+    if organisation == 1 { number.to_string() } else { format!("{organisation}:{number}") }
+}
+
 /// One that has expired is not active, whatever its row says.
 fn status(card: &CardRow) -> &'static str {
     let is_over = card.expires_on < Utc::now().date_naive();
@@ -301,7 +321,7 @@ fn status(card: &CardRow) -> &'static str {
 fn show(card: &CardRow, label: &str, scripts: &[ScriptRow]) {
     let cents = |limit: Option<i64>| limit.map_or("none".to_owned(), |cents| format!("{cents} cents"));
     say!("card            {}", card.id);
-    say!("client          {label}, wallet {:?}", card.wallet);
+    say!("client          {label}, wallet {}", wallet(card));
     say!("status          {}", status(card));
     say!("works until     {}", card.expires_on);
     say!("signs with      generation {}; has keys up to {}", card.generation, card.generations_to);
@@ -313,12 +333,12 @@ fn show(card: &CardRow, label: &str, scripts: &[ScriptRow]) {
     }
     for ScriptRow { script, queued_at, confirmed_at, replaced_by } in scripts {
         let became = match (confirmed_at, replaced_by) {
-            (Some(at), _) => format!("came, seen {}", at.format("%F %T")),
+            (Some(at), _) => format!("came, seen {}", at.format("%F %T UTC")),
             (None, Some(by)) => format!("replaced by {by}"),
             (None, None) => "waits".to_owned(),
         };
         let told = told(script.change);
-        say!("script {:<8} {told}, queued {}: {became}", script.number, queued_at.format("%F %T"));
+        say!("script {:<8} {told}, queued {}: {became}", script.number, queued_at.format("%F %T UTC"));
     }
 }
 

@@ -3,6 +3,9 @@
 use std::process::ExitCode;
 
 use chrono::{NaiveDate, Utc};
+use pasje::db::connect::Database;
+use pasje::db::{cards, clients};
+use pasje::domain::card::CardStatus;
 use pasje::services::key_rotation;
 use pasje::services::key_store::KeyStore as _;
 
@@ -39,6 +42,22 @@ pub(super) async fn run(options: &Options, command: Command) -> Result<ExitCode,
     result.map(|()| ExitCode::SUCCESS)
 }
 
+/// Names the cards that no tap can bring the active keys to.
+async fn to_be_replaced(database: &Database) -> Result<(), Failure> {
+    let active = key_rotation::generations(database).await?.last().map_or(0, |active| active.generation);
+    let (conn, today) = (database.connection().await?, Utc::now().date_naive());
+    let clients = clients::list(&conn).await?;
+    for card in cards::list(&conn).await? {
+        let is_in_use = card.status != CardStatus::Replaced && card.expires_on >= today;
+        if is_in_use && card.generations_to < active {
+            let client = clients.iter().find(|client| client.wallet == card.wallet);
+            let name = client.map_or("a client without a name", |client| client.display_name.as_str());
+            say!("to be replaced: card {} of {name} (pasje card replace {} --reader)", card.id, card.id);
+        }
+    }
+    Ok(())
+}
+
 async fn run_on(opened: &Opened, options: &Options, command: Command) -> Result<(), Failure> {
     let database = opened.database().await?;
     match command {
@@ -55,7 +74,8 @@ async fn run_on(opened: &Opened, options: &Options, command: Command) -> Result<
                     None if generation > held.generation() => "made beforehand",
                     None => "never active",
                 };
-                let since = of.map_or_else(String::new, |of| format!(", since {}", of.activated_at.format("%F %T")));
+                let since =
+                    of.map_or_else(String::new, |of| format!(", since {}", of.activated_at.format("%F %T UTC")));
                 let until =
                     of.and_then(|of| of.refused_from).map_or_else(String::new, |day| format!(", refused from {day}"));
                 say!("generation {generation:<3} {status}{since}{until}");
@@ -91,6 +111,7 @@ async fn run_on(opened: &Opened, options: &Options, command: Command) -> Result<
             for row in key_rotation::progress(&database, Utc::now().date_naive()).await? {
                 say!("{:>10} {:>8} {:>8} {:>13}", row.generation, row.cards, row.waiting, row.without_keys);
             }
+            to_be_replaced(&database).await?;
         }
     }
     Ok(())

@@ -50,16 +50,7 @@ async fn run_on(opened: &Opened, command: Command) -> Result<(), Failure> {
     let database = opened.database().await?;
     match command {
         Command::List => {
-            say!(
-                "{:<36}  {:>8} {:>10} {:>5} {:>14} {:>8} {:>5}  name",
-                "location",
-                "tap",
-                "card total",
-                "taps",
-                "terminal total",
-                "records",
-                "hours"
-            );
+            heading();
             for location in locations::list(&database).await? {
                 print(&location);
             }
@@ -73,10 +64,27 @@ async fn run_on(opened: &Opened, command: Command) -> Result<(), Failure> {
                 terminal_records: terminal_records.unwrap_or(old.terminal_records),
                 hours: hours.unwrap_or(old.hours),
             });
-            print(&changed.await?);
+            let changed = changed.await?;
+            heading();
+            print(&changed);
+            say!("its terminals hear of it within minutes of a connection");
         }
     }
     Ok(())
+}
+
+/// What may be sold without the service: amounts are cents.
+fn heading() {
+    say!(
+        "{:<36}  {:>8} {:>10} {:>5} {:>14} {:>8} {:>5}  name",
+        "location (amounts in cents)",
+        "tap",
+        "card total",
+        "taps",
+        "terminal total",
+        "records",
+        "hours"
+    );
 }
 
 fn print(LocationRow { id, name, offline, .. }: &LocationRow) {

@@ -1,16 +1,27 @@
 //! A new file for its owner's eyes only. Where it cannot be written whole, it is removed.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// The file cannot be made.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot make {}: {source}", path.display())]
-pub(super) struct CannotMake {
-    path: PathBuf,
-    source: std::io::Error,
+#[allow(missing_docs)]
+pub(super) enum CannotMake {
+    #[error("{} is there already, and a file with keys is never written over: name a new one", .0.display())]
+    Taken(PathBuf),
+    #[error("cannot make {}: {source}", path.display())]
+    Failed { path: PathBuf, source: std::io::Error },
+}
+
+impl CannotMake {
+    fn of(path: &Path, source: std::io::Error) -> Self {
+        match source.kind() {
+            ErrorKind::AlreadyExists => Self::Taken(path.to_owned()),
+            _ => Self::Failed { path: path.to_owned(), source },
+        }
+    }
 }
 
 /// A name that was free and is now ours: taken before the key that goes into it is made, so that none is made in vain.
@@ -22,7 +33,7 @@ pub(super) struct PrivateFile {
 
 impl PrivateFile {
     pub(super) fn create(path: &Path) -> Result<Self, CannotMake> {
-        let failed = |source| CannotMake { path: path.to_owned(), source };
+        let failed = |source| CannotMake::of(path, source);
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
@@ -37,7 +48,7 @@ impl PrivateFile {
             // A part of a key is worse than none.
             let _ = std::fs::remove_file(&self.path);
         }
-        written.map_err(|source| CannotMake { path: self.path.clone(), source })
+        written.map_err(|source| CannotMake::of(&self.path, source))
     }
 }
 

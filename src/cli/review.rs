@@ -1,14 +1,18 @@
 //! `pasje review list|show|settle`.
 
+use std::collections::HashMap;
 use std::process::ExitCode;
 
 use pasje::db::connect::Connection;
 use pasje::db::reviews::{self as rows, Review, Settled};
 use pasje::db::{catalogue, forwards, ledger, terminals};
 use pasje::domain::card_hold::CardCaptureRequest;
-use pasje::domain::operation::{OperationId, Outcome};
+use pasje::domain::operation::{OperationId, Owner};
+use pasje::domain::review::ReviewWhy;
+use pasje::domain::sale::SaleRequest;
 use pasje::http::api::forwards::read_sale;
 use pasje::services::reviews::{self, Word};
+use uuid::Uuid;
 
 use super::{Failure, Opened};
 use crate::config::Options;
@@ -66,23 +70,7 @@ async fn run_on(opened: &Opened, command: Command) -> Result<(), Failure> {
     let database = opened.database().await?;
     match command {
         Command::List { all } => {
-            say!(
-                "{:>6}  {:<16} {:<18} {:>8}  {:<36} {:>8}  settled",
-                "review",
-                "opened",
-                "why",
-                "loss",
-                "terminal",
-                "record"
-            );
-            for review in rows::list(&*database.connection().await?, all).await? {
-                let Review { id, terminal, sequence, why, .. } = review;
-                let opened = review.opened_at.format("%Y-%m-%d %H:%M");
-                let loss = review.loss_cents.map(euros).unwrap_or_default();
-                let sequence = sequence.map(|sequence| sequence.to_string()).unwrap_or_default();
-                let settled = review.settled.map_or("", |settled| settled.how.name());
-                say!("{id:>6}  {opened} {:<18} {loss:>8}  {terminal} {sequence:>8}  {settled}", why.name());
-            }
+            list(&database.connection().await?, all).await?;
         }
         Command::Show { id } => {
             let conn = database.connection().await?;
@@ -116,21 +104,106 @@ async fn run_on(opened: &Opened, command: Command) -> Result<(), Failure> {
     Ok(())
 }
 
+async fn list(conn: &Connection, all: bool) -> Result<(), Failure> {
+    let names: HashMap<Uuid, String> =
+        terminals::list(conn).await?.into_iter().map(|(row, _)| (row.terminal.id, row.name)).collect();
+    say!(
+        "{:>6}  {:<16} {:<18} {:>8}  {:<24} {:>6}  settled",
+        "review",
+        "opened (UTC)",
+        "why",
+        "loss",
+        "terminal",
+        "record"
+    );
+    let mut are_open = false;
+    for review in rows::list(conn, all).await? {
+        let Review { id, terminal, sequence, why, .. } = review;
+        let opened = review.opened_at.format("%Y-%m-%d %H:%M");
+        let loss = review.loss_cents.map(euros).unwrap_or_default();
+        are_open |= review.settled.is_none();
+        let settled = review.settled.map_or("", |settled| settled.how.name());
+        let name = names.get(&terminal).map_or("?", String::as_str);
+        let sequence = sequence.map(|sequence| sequence.to_string()).unwrap_or_default();
+        say!("{id:>6}  {opened} {:<18} {loss:>8}  {name:<24} {sequence:>6}  {settled}", why.name());
+    }
+    if are_open {
+        say!("`pasje review show REVIEW` says what happened, and what to do");
+    }
+    Ok(())
+}
+
+/// What happened, and how it is ended.
+const fn explained(why: ReviewWhy) -> (&'static str, &'static str) {
+    const BY_HAND: &str = "see to it by hand, then: --handled WHAT-WAS-DONE";
+    match why {
+        ReviewWhy::OfflineLoss => (
+            "it was sold offline, and the purses could not pay all of it: the organisation bears the loss for now",
+            "--write-off REASON leaves it there; --from-own-money --consent WHO-AND-WHEN takes it from own money, if who \
+             decides for the client agrees",
+        ),
+        ReviewWhy::LeftOut => {
+            ("a part of it is not booked: the price list did not know it, or it needed a card", BY_HAND)
+        }
+        ReviewWhy::Declined => ("it is not booked: the outcome below says why", BY_HAND),
+        ReviewWhy::Malformed => ("it is not booked: the record cannot be read as a sale", BY_HAND),
+        ReviewWhy::LocationUnknown => ("it is not booked: it names a location that is not the organisation's", BY_HAND),
+        ReviewWhy::TerminalRevoked => (
+            "it is not booked: it was sold by name, at a terminal that was revoked. Somebody may have made it up",
+            BY_HAND,
+        ),
+        ReviewWhy::IdReused => ("it is not booked: another request had its id before", BY_HAND),
+        ReviewWhy::AttemptAhead => {
+            ("it is not booked: it stands for an attempt whose id lies ahead, which could still come", BY_HAND)
+        }
+        ReviewWhy::Refused => ("it is not booked, by a defect of ours: the service's log says more", BY_HAND),
+        ReviewWhy::JournalConflict => (
+            "the terminal sent another record under a number that was stored: its journal was lost, or copied",
+            "revoke the terminal and enrol it anew; see to what the record says, then: --handled WHAT-WAS-DONE",
+        ),
+        ReviewWhy::AttemptElsewhere => (
+            "it is booked, and so is the attempt that it stands for, of another client or terminal: perhaps one sale \
+             that was charged twice",
+            BY_HAND,
+        ),
+        ReviewWhy::AttemptNotUndone => {
+            ("it was undone, and what its attempt sold could not be: the client is charged still", BY_HAND)
+        }
+        ReviewWhy::CaptureDeclined => (
+            "a machine delivered for a hold, and told so too late or of a wallet that was closed: nobody paid",
+            BY_HAND,
+        ),
+    }
+}
+
+/// What was sold, by the names that its location uses now.
+async fn sold(conn: &Connection, sale: &SaleRequest) -> Result<String, Failure> {
+    let services = catalogue::services(conn, sale.terminal.location).await?;
+    let lines = sale.basket.lines().iter().map(|line| {
+        let service = services.iter().find(|service| service.id == line.service);
+        format!("{} × {}", line.quantity, service.map_or("something unknown", |service| service.name.as_str()))
+    });
+    Ok(lines.collect::<Vec<_>>().join(", "))
+}
+
 async fn show(conn: &Connection, review: &Review) -> Result<(), Failure> {
     let Review { id, terminal, sequence, why, opened_at, .. } = review;
+    let row = terminals::load(conn, *terminal).await?;
+    let name = row.as_ref().map_or("?", |row| row.name.as_str());
+    let (happened, to_do) = explained(*why);
     say!("review {id}: {}, opened {}", why.name(), opened_at.format("%Y-%m-%d %H:%M:%S UTC"));
-    match sequence {
-        Some(sequence) => {
-            say!("  terminal {terminal}, record {sequence} of its journal, organisation {}", review.organisation);
-        }
-        None => say!("  terminal {terminal}, organisation {}", review.organisation),
-    }
+    say!("  {happened}");
+    let record = sequence.map(|sequence| format!(", record {sequence} of its journal")).unwrap_or_default();
+    say!("  terminal {name} ({terminal}){record}, organisation {}", review.organisation);
     if let Some(cents) = review.loss_cents {
         say!("  lost {}", euros(cents));
     }
     if let Some(operation) = review.operation {
         let booked = ledger::load(conn, &[operation]).await?.remove(&operation);
-        let outcome = booked.as_ref().map_or("not in the ledger", |booked| Outcome::name(booked.operation.outcome));
+        let outcome = booked.as_ref().map_or("not in the ledger", |booked| booked.operation.outcome.name());
+        if let Some(Owner::Wallet(wallet)) = booked.as_ref().map(|booked| booked.operation.owner) {
+            say!("  wallet {}", wallet.number());
+        }
         say!("  operation {}: {outcome}", operation.uuid());
         let hold = booked.and_then(|booked| booked.operation.reference);
         if let (None, Some(hold), Some(lines)) = (sequence, hold, &review.record) {
@@ -141,7 +214,10 @@ async fn show(conn: &Connection, review: &Review) -> Result<(), Failure> {
         show_record(conn, review, sequence).await?;
     }
     match &review.settled {
-        None => say!("  open"),
+        None => {
+            say!("  open: {to_do}");
+            say!("  as in: pasje review settle {id} --by YOUR-NAME ...");
+        }
         Some(Settled { at, how, by, reason, with }) => {
             say!("  settled {} by {by}: {}: {reason}", at.format("%Y-%m-%d %H:%M:%S UTC"), how.name());
             if let Some(with) = with {
@@ -156,9 +232,10 @@ async fn show(conn: &Connection, review: &Review) -> Result<(), Failure> {
 async fn show_record(conn: &Connection, review: &Review, sequence: i64) -> Result<(), Failure> {
     if let Some(sale) = forwards::sale(conn, review.terminal, sequence).await? {
         say!("  record: {}", String::from_utf8_lossy(&sale));
-        let row = terminals::load(conn, review.terminal).await?;
-        if let Some(Err(what)) = row.map(|row| read_sale(&sale, &row.terminal)) {
-            say!("  it cannot be read: {what}");
+        match terminals::load(conn, review.terminal).await?.map(|row| read_sale(&sale, &row.terminal)) {
+            Some(Ok(sale)) => say!("  sold: {}", sold(conn, &sale).await?),
+            Some(Err(what)) => say!("  it cannot be read: {what}"),
+            None => {}
         }
     }
     if let Some(record) = &review.record {

@@ -86,9 +86,9 @@ async fn run_on(opened: &Opened, options: &Options, command: Command) -> Result<
             say!("terminal {terminal} is let in: {name}, at {} ({})", location.name, location.organisation);
             say!("check number {check}");
             say!(
-                "The terminal must show the same number within seconds. If it shows another, or none, somebody stands"
+                "The terminal must show the same number within seconds. Another one, or none: somebody stands between. Then:"
             );
-            say!("between: pasje terminal revoke {terminal}");
+            say!("  pasje terminal revoke {terminal}");
         }
         Command::Move { id, location } => {
             let location = terminals::move_to(&database, id, &location).await?;
@@ -109,7 +109,10 @@ async fn run_on(opened: &Opened, options: &Options, command: Command) -> Result<
         }
         Command::Revoke { id } => {
             terminals::revoke(&database, id).await?;
-            say!("terminal {id} is revoked: the service refuses it within seconds");
+            say!(
+                "terminal {id} is revoked: the service refuses it within seconds, and it wipes itself when it hears so"
+            );
+            say!("what it sold before still comes in if it can; `pasje review list` shows what of that waits for you");
         }
         Command::List => {
             say!(

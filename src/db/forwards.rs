@@ -100,10 +100,11 @@ pub async fn insert(mut conn: &AsyncPgConnection, terminal: Uuid, new: &[NewForw
 /// # Errors
 /// [`DbError`].
 pub async fn begin_judging(mut conn: &AsyncPgConnection, terminal: Uuid) -> Result<bool, DbError> {
-    let query: Statement<Bool> =
-        statement("SELECT pg_try_advisory_xact_lock(7215206, hashtext(CAST(? AS uuid)::text)) \
-                   FROM set_config('synchronous_commit', 'off', true)")
-            .bind(terminal);
+    let query: Statement<Bool> = statement(
+        "SELECT pg_try_advisory_xact_lock(7215206, hashtext(CAST(? AS uuid)::text)) \
+                   FROM set_config('synchronous_commit', 'off', true)",
+    )
+    .bind(terminal);
     Ok(query.get_result::<bool>(&mut conn).await?)
 }
 

@@ -27,7 +27,10 @@ pub enum CardError {
     #[error("there is no card {0}: `pasje card list` shows the cards there are")]
     Unknown(Uuid),
     /// No such wallet.
-    #[error("there is no wallet {0:?}")]
+    #[error(
+        "there is no wallet {} of organisation {}: `pasje card list` shows those that have a card",
+        .0.number(), .0.organisation().number()
+    )]
     NoWallet(WalletId),
     /// It was replaced.
     #[error("card {0} was replaced by another one and never works again")]

@@ -134,6 +134,10 @@ async fn a_loss_is_put_to_review_and_ended_once_by_the_command() {
     assert!(list.contains("offline_loss") && list.contains("2.10") && list.contains("malformed"), "{list}");
     assert!(!list.contains(&client.name) && !house.run(&["review", "show", first]).contains(&client.name));
     assert!(house.run(&["review", "show", third]).contains("record: no sale"));
+    let shown = house.run(&["review", "show", first]);
+    for part in ["could not pay all of it", "sold: 1 × ", "--write-off REASON", &format!("wallet {}", client.number)] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
     let own =
         ["review", "settle", first, "--from-own-money", "--consent", "mw. A., today at the desk", "--by", "office"];
     assert!(refused(&own).contains("insufficient_funds"));

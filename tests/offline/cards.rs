@@ -55,7 +55,7 @@ async fn a_blocked_card_is_stopped_by_the_till_then_by_itself_and_healed_again()
     house.run(&["card", "unblock", &id]);
     // it heals with the next tap, and pays with the one after it
     let ended = sell_until_told(&mut counter, &mut card).await;
-    assert!(matches!(ended, Ended::Refused { refusal: Refusal::CardDeclined, .. }), "{ended:?}");
+    assert!(matches!(ended, Ended::Refused { refusal: Refusal::CardBlocked, .. }), "{ended:?}");
     assert!(!card.card.state().is_blocked);
     assert_eq!(decided(&counter.sell_by_card(&mut card, &[(COFFEE, 1)]).await), "approved");
     assert_eq!(house.purses(&client).await, [10_000 - 250, 0]);

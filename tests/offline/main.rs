@@ -8,6 +8,7 @@
 mod card;
 mod cards;
 mod counter;
+mod enrolled;
 mod lost;
 mod program;
 #[path = "../api/service.rs"]

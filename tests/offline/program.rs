@@ -11,10 +11,10 @@ use uuid::Uuid;
 use crate::service::{COFFEE, Client, House, RESTAURANT, Serving};
 
 /// Nobody listens there.
-const NOWHERE: &str = "http://127.0.0.1:9";
+pub const NOWHERE: &str = "http://127.0.0.1:9";
 
 /// `firmware-sim`, which is built beside `pasje`.
-fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     let path = Path::new(env!("CARGO_BIN_EXE_pasje")).with_file_name("firmware-sim");
     assert!(path.exists(), "{} is not built: cargo build --workspace", path.display());
     path
@@ -28,7 +28,7 @@ struct Shop {
     card: PathBuf,
 }
 
-fn url(serving: &Serving) -> String {
+pub fn url(serving: &Serving) -> String {
     format!("http://{}", serving.address)
 }
 
@@ -58,6 +58,15 @@ impl Shop {
         let output = self.command(service, arguments).output().unwrap();
         let printed = [output.stdout, output.stderr].concat();
         (String::from_utf8(printed).unwrap(), output.status.success())
+    }
+
+    /// The simple program.
+    fn tap(&self, service: &str) -> (String, bool) {
+        let (terminal, card) = (self.folder.join("terminal.json"), self.card.to_str().unwrap());
+        let mut command = Command::new(program());
+        command.args(["tap", "--terminal", terminal.to_str().unwrap(), "--service", service, "--card", card, "Koffie"]);
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        (String::from_utf8([output.stdout, output.stderr].concat()).unwrap(), output.status.success())
     }
 
     fn sell(&self, service: &str) -> (String, bool) {
@@ -215,6 +224,33 @@ async fn a_journal_that_cannot_be_opened_stops_no_sale_with_the_service_and_is_n
     assert_eq!(std::fs::read(kept).unwrap(), b"what a broken disk gives");
     assert!(!whole.is_empty());
     assert_eq!(shop.house.purses(&shop.client).await, [100_000 - 2 * 250, 0]);
+    shop.house.verify().await;
+}
+
+#[tokio::test]
+async fn tap_tells_a_card_that_it_is_blocked_and_later_that_it_works_again() {
+    let shop = Shop::open(&[]).await;
+    let serving = shop.house.serve();
+    let id = CardOnFile::open(&shop.card).unwrap().id.to_string();
+    let is_blocked = || CardOnFile::open(&shop.card).unwrap().card.state().is_blocked;
+    shop.house.run(&["card", "block", &id]);
+    // the service declines, and the card hears why
+    let (printed, is_good) = shop.tap(&url(&serving));
+    assert!(is_good && printed.contains("reden: het pasje is geblokkeerd"), "{printed}");
+    assert!(printed.contains("Het pasje weet nu zelf dat het geblokkeerd is"), "{printed}");
+    assert!(is_blocked());
+    // from now on it declines by itself
+    let (printed, is_good) = shop.tap(&url(&serving));
+    assert!(!is_good && printed.contains("Dit pasje is geblokkeerd"), "{printed}");
+    assert!(!printed.contains("bijgewerkt") && !printed.contains("verbinding"), "{printed}");
+    shop.house.run(&["card", "unblock", &id]);
+    // so it can hear that it works again from `tap` as well
+    let (printed, is_good) = shop.tap(&url(&serving));
+    assert!(!is_good && printed.contains("Er is niets betaald: probeer het nog een keer"), "{printed}");
+    assert!(!is_blocked());
+    let (printed, is_good) = shop.tap(&url(&serving));
+    assert!(is_good && printed.contains("BETAALD"), "{printed}");
+    assert_eq!(shop.house.purses(&shop.client).await, [100_000 - 250, 0]);
     shop.house.verify().await;
 }
 

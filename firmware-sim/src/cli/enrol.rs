@@ -78,6 +78,11 @@ impl Watcher for OnScreen<'_> {
         // a service that is away stays away for a while
         if self.troubled.is_none_or(|at| at.elapsed() > Duration::from_secs(30)) {
             self.troubled = Some(Instant::now());
+            let words = self.language.pick(
+                "Geen antwoord van de centrale. De kassa blijft het proberen.",
+                "No answer from the service. The till goes on trying.",
+            );
+            println!("\n  {words}");
             eprintln!("firmware-sim: {why}; trying again");
         }
     }

@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use card_protocol::CardAnswer;
+use card_protocol::script::Script;
 use clap::Args;
-use firmware_sim::answer::Answer;
+use firmware_sim::answer::{Answer, Outcome};
 use firmware_sim::card::CardReader;
+use firmware_sim::card_script::Decided;
 use firmware_sim::files::CardOnFile;
 use firmware_sim::phrases::Language;
 use firmware_sim::price_list::{Assortment, NotFound};
@@ -13,7 +16,9 @@ use firmware_sim::reader::{PcscReader, nothing_sold, tap_words};
 use firmware_sim::request::{self, CardTap, Mode, Payer, SaleLine};
 use firmware_sim::settling::{Answered, Attempt};
 use firmware_sim::terminal::{Order, TapError, Terminal, complete};
+use firmware_sim::till::{CardTold, Refusal};
 use firmware_sim::till_screen;
+use firmware_sim::till_words::{self, Paid};
 use firmware_sim::torn_tap::{AUTHORISE_TRIES, Pin};
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -142,7 +147,10 @@ pub(super) async fn run(arguments: TapArguments) -> Result<ExitCode, Failure> {
         None if has_card => Some(open_reader(&arguments, out)?),
         None => None,
     };
-    let assortment = opened.terminal.refresh().await?;
+    let language: Language = arguments.terminal.language.into();
+    let read = opened.terminal.refresh().await;
+    let assortment =
+        read.inspect_err(|error| out.say(&format!("\n {}\n", till_words::cannot_read(error, language))))?;
     let order = Order {
         mode: if arguments.whole { Mode::Whole } else { Mode::Online },
         staff: arguments.staff,
@@ -151,21 +159,20 @@ pub(super) async fn run(arguments: TapArguments) -> Result<ExitCode, Failure> {
         signs_less: arguments.sign_less,
     };
     let by_name = || format!("nr. {}", arguments.by_name.unwrap_or(0));
-    let language: Language = arguments.terminal.language.into();
     let label = match &card {
         Some(Shown::Virtual(card)) => card.label.clone(),
         Some(Shown::InReader(_)) => language.pick("pasje in de lezer", "card in the reader").to_owned(),
         None => by_name(),
     };
     let mut selling = Selling { out, language, opened, card, order, label, is_sound: true };
-    let late = if arguments.late_tap { Some(selling.payer(&arguments)?) } else { None };
-    let payer = selling.payer(&arguments)?;
+    let late = if arguments.late_tap { Some(selling.payer(&arguments).await?) } else { None };
+    let payer = selling.payer(&arguments).await?;
     let attempt = selling.opened.terminal.sale(&selling.order, &payer)?;
     if arguments.void_first {
         selling.void(&attempt, &payer).await?;
     }
     let first = selling.sell(&attempt).await?;
-    selling.complete(&first);
+    selling.complete(&first, &payer).await;
     if arguments.repeat {
         selling.repeat(&attempt, &first).await?;
     }
@@ -192,25 +199,39 @@ impl Selling {
     }
 
     /// The card's tap, or the client's name.
-    fn payer(&mut self, arguments: &TapArguments) -> Result<Payer, Failure> {
-        match (&mut self.card, arguments.by_name) {
-            (Some(card), _) => match tap(&mut self.opened.terminal, card, &self.order, self.language) {
-                Ok(mut tap) => {
-                    tap.mac.0[0] ^= u8::from(arguments.wrong_mac);
-                    Ok(Payer::Card(tap))
+    async fn payer(&mut self, arguments: &TapArguments) -> Result<Payer, Failure> {
+        let tapped = match (&mut self.card, arguments.by_name) {
+            (Some(card), _) => tap(&mut self.opened.terminal, card, &self.order, self.language),
+            (None, Some(wallet)) => return Ok(Payer::Wallet(wallet)),
+            (None, None) => return Err("neither --card nor --by-name".into()),
+        };
+        match tapped {
+            Ok(mut tap) => {
+                tap.mac.0[0] ^= u8::from(arguments.wrong_mac);
+                Ok(Payer::Card(tap))
+            }
+            Err(error) => {
+                if let TapError::Declined(signed) = &error {
+                    let screen = self.opened.screen;
+                    self.out.say(&screen.not_with_this_card(&self.opened.file.document.name, &self.label));
+                    self.out.say(&format!("\n {}\n", till_words::refusal(&Refusal::CardBlocked, self.language)));
+                    self.ask_for_script(signed, Decided::Declined).await;
+                } else if let Some(words) = tap_words(&error, self.language) {
+                    self.out.say(&format!("\n {words}\n {}\n", nothing_sold(self.language)));
                 }
-                Err(error) => {
-                    if error == TapError::Declined {
-                        let screen = self.opened.screen;
-                        self.out.say(&screen.not_with_this_card(&self.opened.file.document.name, &self.label));
-                    } else if let Some(words) = tap_words(&error, self.language) {
-                        self.out.say(&format!("\n {words}\n {}\n", nothing_sold(self.language)));
-                    }
-                    Err(why_not(&error, card))
-                }
-            },
-            (None, Some(wallet)) => Ok(Payer::Wallet(wallet)),
-            (None, None) => Err("neither --card nor --by-name".into()),
+                Err(self.why_not(&error))
+            }
+        }
+    }
+
+    fn why_not(&self, error: &TapError) -> Failure {
+        let failure = match &self.card {
+            Some(Shown::Virtual(card)) => card.card.failure(),
+            Some(Shown::InReader(_)) | None => None,
+        };
+        match failure {
+            Some(failure) => format!("{error}; the card's file cannot be written: {failure}").into(),
+            None => error.to_string().into(),
         }
     }
 
@@ -236,15 +257,36 @@ impl Selling {
         self.sell(&attempt).await.map(drop)
     }
 
-    fn complete(&mut self, answered: &Answered) {
-        let (Some(card), Some(answer)) = (&mut self.card, answered.for_card) else { return };
-        match complete(card.card(), answer, answered.script) {
-            Ok(()) if answered.script.is_some() => {
-                self.title(("Het pasje is bijgewerkt.", "The card was updated."), "");
+    /// Tells the card how the sale ended.
+    async fn complete(&mut self, answered: &Answered, payer: &Payer) {
+        let is_sold = matches!(answered.outcome, Outcome::Approved | Outcome::ApprovedInPart);
+        match (answered.for_card, payer) {
+            (Some(answer), _) => self.tell(answer, answered.script, if is_sold { Paid::Yes } else { Paid::No }),
+            (None, Payer::Card(tap)) => self.ask_for_script(tap, Decided::Online).await,
+            (None, Payer::Wallet(_)) => {}
+        }
+    }
+
+    /// No sale answered the card: the service is asked what it is to be told, and to change.
+    async fn ask_for_script(&mut self, tap: &CardTap, decided: Decided) {
+        let paid = if decided == Decided::Declined { Paid::NotByCard } else { Paid::No };
+        if let Some((answer, script)) = self.opened.terminal.card_script(&self.order, tap, decided).await {
+            self.tell(answer, script, paid);
+        }
+    }
+
+    fn tell(&mut self, answer: CardAnswer, script: Option<Script>, paid: Paid) {
+        let Some(card) = &mut self.card else { return };
+        match complete(card.card(), answer, script) {
+            Ok(()) => {
+                let told = script.map_or(CardTold::Told, CardTold::ToldWithScript);
+                if let Some(words) = till_words::card_told(told, paid, self.language) {
+                    self.out.say(&format!("\n {words}\n"));
+                }
             }
-            Ok(()) => {}
             // the service has decided, and the card hears of it another time
-            Err(TapError::Torn) => self.title(SALE_STANDS, ""),
+            Err(TapError::Torn) if paid == Paid::Yes => self.title(SALE_STANDS, ""),
+            Err(TapError::Torn) => {}
             Err(error) => {
                 eprintln!("firmware-sim: the card does not believe the answer: {error}");
                 self.is_sound = false;
@@ -316,17 +358,6 @@ const SALE_STANDS: (&str, &str) = (
     "Het pasje was te vroeg weg. De verkoop hierboven klopt: er is niets meer nodig.",
     "The card left too early. The sale above is right: nothing more is needed.",
 );
-
-fn why_not(error: &TapError, card: &Shown) -> Failure {
-    let failure = match card {
-        Shown::Virtual(card) => card.card.failure(),
-        Shown::InReader(_) => None,
-    };
-    match failure {
-        Some(failure) => format!("{error}; the card's file cannot be written: {failure}").into(),
-        None => error.to_string().into(),
-    }
-}
 
 /// The lines of the items that were typed.
 pub(super) fn order_lines(assortment: &Assortment, items: &[(String, u32)]) -> Result<Vec<SaleLine>, NotFound> {

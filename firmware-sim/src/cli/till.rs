@@ -91,13 +91,13 @@ pub(super) async fn run(arguments: TillArguments) -> Result<ExitCode, Failure> {
     }
     if arguments.status {
         // what is on the disk, and whether the service answers now
-        println!("{}", till_words::state(&counter.till.state(), counter.now_ms(), language));
+        print!("{}", till_words::wrapped(&till_words::state(&counter.till.state(), counter.now_ms(), language)));
         return counter.close();
     }
     if arguments.forward {
         counter.deliver().await;
         let waiting = counter.till.state().waiting;
-        println!("{}", till_words::state(&counter.till.state(), counter.now_ms(), language));
+        print!("{}", till_words::wrapped(&till_words::state(&counter.till.state(), counter.now_ms(), language)));
         counter.close()?;
         return Ok(if waiting == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
@@ -115,7 +115,7 @@ pub(super) async fn run(arguments: TillArguments) -> Result<ExitCode, Failure> {
     }
     match console::run(&mut counter).await? {
         Ended::Quit => {
-            println!(" {}", till_words::closed(&counter.till.state(), language));
+            print!("{}", till_words::wrapped(&till_words::closed(&counter.till.state(), language)));
             counter.close()
         }
         Ended::Revoked => withdraw(counter).await,
@@ -148,7 +148,7 @@ fn open(arguments: &TillArguments, mut file: TerminalOnFile, language: Language)
         Ok(journal) => journal,
         // a till that cannot store sells with the service all the same
         Err(why) => {
-            println!("\n ! {}", till_words::journal_lost(&path, &why, language));
+            print!("\n{}", till_words::wrapped(&format!("! {}", till_words::journal_lost(&path, &why, language))));
             Journal::stand_in(file.document.terminal, &why)?
         }
     };

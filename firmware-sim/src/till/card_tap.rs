@@ -129,13 +129,13 @@ pub(super) fn tap(
 /// Tells the card how its tap ended.
 pub(super) fn complete(card: &mut dyn CardReader, answer: CardAnswer, script: Option<Script>) -> CardTold {
     match ask(card, Complete { answer, script }.command().as_bytes(), |_| Ok(())) {
-        Ok(()) => script.map_or(CardTold::Told, |script| CardTold::ToldWithScript(script.number)),
+        Ok(()) => script.map_or(CardTold::Told, CardTold::ToldWithScript),
         // out of the field and back: it must be selected again
         Err(Silent::Status(Status::NOT_NOW)) => {
             let again = ask(card, select().as_bytes(), Selected::decode)
                 .and_then(|_| ask(card, Complete { answer, script }.command().as_bytes(), |_| Ok(())));
             match again {
-                Ok(()) => script.map_or(CardTold::Told, |script| CardTold::ToldWithScript(script.number)),
+                Ok(()) => script.map_or(CardTold::Told, CardTold::ToldWithScript),
                 Err(Silent::Torn) => CardTold::Gone,
                 Err(_) => CardTold::Refused,
             }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::request::{CardTap, Client, Payer, SaleLine};
+use crate::request::{Client, Payer, SaleLine};
 
 /// A sale that was made without the service, as it is journalled and forwarded.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -117,14 +117,4 @@ pub(super) struct Heard {
     pub location: Option<Uuid>,
     #[serde(default)]
     pub stored_to: Option<u64>,
-}
-
-/// A tap that got no answer: what the card is to be told and to change.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub(super) struct ScriptWanted<'a> {
-    pub id: Uuid,
-    pub decision: &'static str,
-    pub price_list: u32,
-    pub card: &'a CardTap,
-    pub lines: &'a [SaleLine],
 }

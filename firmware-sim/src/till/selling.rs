@@ -12,11 +12,11 @@ use uuid::Uuid;
 
 use super::card_tap::{Tapped, Tapping, Torn, complete, tap};
 use super::offline::{Rules, is_basket};
-use super::requests::ScriptWanted;
-use super::signed::{card_tap, digest, script_answer, transaction};
+use super::signed::{card_tap, digest, transaction};
 use super::{Buyer, CardTold, Ended, Link, Next, Purpose, Refusal, TapFor, Till, TillError, Wanted};
 use crate::answer::Asked;
 use crate::card::CardReader;
+use crate::card_script::{self, Decided, ScriptWanted};
 use crate::client::{NoAnswer, Reply};
 use crate::request::{self, CardTap, Payer, Sale as SaleRequest};
 use crate::settling::{Answered, problem, read, sale_path, script_of};
@@ -24,7 +24,6 @@ use crate::settling::{Answered, problem, read, sale_path, script_of};
 mod without_pin;
 
 const SALES: &str = "/api/v1/sales";
-const CARD_SCRIPTS: &str = "/api/v1/card-scripts";
 /// The first pause before it is asked again how a sale ended.
 const ASK_MIN_MS: u64 = 100;
 const ASK_MAX_MS: u64 = 2_000;
@@ -185,7 +184,7 @@ impl Till {
         }
         match (&sale.stage, &sale.attempt) {
             (Stage::Script { body, id, .. }, _) => {
-                self.request(Purpose::Script, CARD_SCRIPTS.to_owned(), Some((body.clone(), *id)))
+                self.request(Purpose::Script, card_script::PATH.to_owned(), Some((body.clone(), *id)))
             }
             (Stage::Ask, Some(attempt)) => self.request(Purpose::SaleAsk, sale_path(attempt.id), None),
             (_, Some(attempt)) => {
@@ -286,7 +285,7 @@ impl Till {
         let tap = card_tap(card, asked, signed);
         match (asked.is_online, signed.decision) {
             (true, Decision::Online) => self.attempt(sale, Payer::Card(tap.clone()), Some(tap), now_ms),
-            (true, Decision::Declined) => self.want_script(sale, tap, "declined", Refusal::CardDeclined, now_ms),
+            (true, Decision::Declined) => self.want_script(sale, tap, now_ms),
             (false, Decision::Declined) => self.refuse(sale, Refusal::CardDeclined),
             (false, Decision::ApprovedOffline) => {
                 let rules =
@@ -346,21 +345,14 @@ impl Till {
         sale.stage = Stage::Post;
     }
 
-    /// The card got no answer that would tell it anything: asks for one, and for a script.
-    fn want_script(&mut self, sale: &mut Sale, tap: CardTap, decision: &'static str, refusal: Refusal, now_ms: u64) {
+    /// The card declined what the service was to decide, so it is blocked: asks what it is to be told, and for a script.
+    fn want_script(&mut self, sale: &mut Sale, tap: CardTap, now_ms: u64) {
         let undoes = self.undo_attempt(sale);
-        let ended = Box::new(Ended::Refused { refusal, card: CardTold::Nothing, undoes });
-        self.ask_for_script(sale, tap, decision, ended, now_ms);
+        let ended = Box::new(Ended::Refused { refusal: Refusal::CardBlocked, card: CardTold::Nothing, undoes });
+        self.ask_for_script(sale, tap, Decided::Declined, ended, now_ms);
     }
 
-    fn ask_for_script(
-        &mut self,
-        sale: &mut Sale,
-        tap: CardTap,
-        decision: &'static str,
-        ended: Box<Ended>,
-        now_ms: u64,
-    ) {
+    fn ask_for_script(&mut self, sale: &mut Sale, tap: CardTap, decision: Decided, ended: Box<Ended>, now_ms: u64) {
         let body = self.new_id(now_ms).ok().and_then(|id| {
             let wanted =
                 ScriptWanted { id, decision, price_list: sale.price_list, card: &tap, lines: &sale.wanted.lines };
@@ -429,7 +421,7 @@ impl Till {
         let stage = std::mem::replace(&mut sale.stage, Stage::Post);
         match (purpose, stage) {
             (Purpose::Script, Stage::Script { ended, .. }) => {
-                sale.stage = match reply.ok().and_then(|reply| script_answer(&reply)) {
+                sale.stage = match reply.ok().and_then(|reply| card_script::read(&reply)) {
                     Some((answer, script)) => Stage::Complete { answer, script, ended },
                     None => Stage::Ended(ended),
                 };
@@ -525,7 +517,7 @@ impl Till {
         let ended = Box::new(Ended::Answered { id, answered, card: CardTold::Nothing });
         match (for_card, tap) {
             (Some(answer), _) => sale.stage = Stage::Complete { answer, script, ended },
-            (None, Some(tap)) => self.ask_for_script(sale, tap, "online", ended, now_ms),
+            (None, Some(tap)) => self.ask_for_script(sale, tap, Decided::Online, ended, now_ms),
             (None, None) => sale.stage = Stage::Ended(ended),
         }
     }

@@ -1,14 +1,10 @@
-//! What a card signed, as it is sent and as it is checked; and what it is told.
-
-use std::borrow::Cow;
+//! What a card signed, as it is sent and as it is checked.
 
 use card_protocol::frame::{Authorise, Authorised};
-use card_protocol::script::Script;
-use card_protocol::{CardAnswer, HolderVerification, LineRecord, Transaction, basket_digest};
+use card_protocol::{HolderVerification, LineRecord, Transaction, basket_digest};
 use uuid::Uuid;
 
-use crate::client::Reply;
-use crate::hex::{self, Hex};
+use crate::hex::Hex;
 use crate::request::{CardTap, HolderCheck, SaleLine};
 
 /// What a card signs of the basket; none if it has no lines, or too many.
@@ -64,19 +60,4 @@ pub(super) const fn transaction(card: [u8; 16], asked: &Authorise, signed: &Auth
         offline_count: signed.offline_count,
         script_number: signed.script_number,
     }
-}
-
-pub(super) fn script_answer(reply: &Reply) -> Option<(CardAnswer, Option<Script>)> {
-    #[derive(serde::Deserialize)]
-    struct Given<'a> {
-        card_answer: Option<Cow<'a, str>>,
-        script: Option<Cow<'a, str>>,
-    }
-    if reply.status != 200 {
-        return None;
-    }
-    let given: Given<'_> = serde_json::from_slice(&reply.body).ok()?;
-    let answer = CardAnswer::decode(&hex::decode::<{ CardAnswer::LENGTH }>(&given.card_answer?)?).ok()?;
-    let script = given.script.and_then(|digits| Script::decode(&hex::decode::<{ Script::LENGTH }>(&digits)?).ok());
-    Some((answer, script))
 }

@@ -83,7 +83,7 @@ fn read(line: &str) -> Result<Typed, String> {
 /// Takes what staff type until they close the till, or it was withdrawn.
 pub(super) async fn run(counter: &mut Counter) -> Result<Ended, Failure> {
     let language = counter.screen.language;
-    println!("\n {}", till_words::state(&counter.till.state(), counter.now_ms(), language));
+    print!("\n{}", said_of(counter));
     println!(" {}", language.pick("Typ `hulp` voor wat hier kan.", "Type `help` for what can be done here."));
     let mut bill: Vec<SaleLine> = Vec::new();
     let mut shown = counter.till.state().link;
@@ -109,7 +109,7 @@ pub(super) async fn run(counter: &mut Counter) -> Result<Ended, Failure> {
             let link = counter.till.state().link;
             if link != shown {
                 shown = link;
-                println!("\n {}", till_words::state(&counter.till.state(), counter.now_ms(), language));
+                print!("\n{}", said_of(counter));
             }
         };
         counter.till.set_aside();
@@ -163,11 +163,11 @@ async fn act(counter: &mut Counter, bill: &mut Vec<SaleLine>, typed: Typed) -> R
             }
         }
         Typed::Void(sale, wallet) => void(counter, sale, wallet)?,
-        Typed::Status => println!(" {}", till_words::state(&counter.till.state(), counter.now_ms(), language)),
+        Typed::Status => print!("{}", said_of(counter)),
         Typed::Connect => {
             counter.till.try_now();
             counter.catch_up().await;
-            println!(" {}", till_words::state(&counter.till.state(), counter.now_ms(), language));
+            print!("{}", said_of(counter));
         }
         Typed::Item(name, quantity) => {
             let Some(assortment) = counter.till.cache().assortment() else {
@@ -181,6 +181,11 @@ async fn act(counter: &mut Counter, bill: &mut Vec<SaleLine>, typed: Typed) -> R
         }
     }
     Ok(())
+}
+
+/// How the till is.
+fn said_of(counter: &Counter) -> String {
+    till_words::wrapped(&till_words::state(&counter.till.state(), counter.now_ms(), counter.screen.language))
 }
 
 /// What was not sold stays on the bill: another card, or a name, may do.

@@ -9,16 +9,16 @@ use std::time::Duration;
 
 use card_protocol::pin::PinBlock;
 use firmware_sim::answer::{Answer, Outcome};
-use firmware_sim::client::Client;
+use firmware_sim::client::Client as Line;
 use firmware_sim::files::{CardOnFile, TerminalOnFile};
 use firmware_sim::journal::{Journal, file_disk};
 use firmware_sim::phrases;
 use firmware_sim::random::now_ms;
 use firmware_sim::reader::Wanted as Reading;
-use firmware_sim::request::{Mode, SaleLine};
+use firmware_sim::request::{Client, Mode, SaleLine};
 use firmware_sim::till::{Buyer, Ended as SaleEnded, Next, Refusal, TapFor, Till, Transport, Wanted};
 use firmware_sim::till_screen::{Screen, Shown as ShownSale};
-use firmware_sim::till_words;
+use firmware_sim::till_words::{self, Paid};
 use firmware_sim::wipe::JOURNAL_FILE;
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -49,7 +49,7 @@ pub(super) enum Sold {
 
 pub(super) struct Counter {
     pub(super) till: Till,
-    pub(super) client: Client,
+    pub(super) client: Line,
     pub(super) file: TerminalOnFile,
     pub(super) screen: Screen,
     pub(super) card: Option<PathBuf>,
@@ -90,7 +90,8 @@ impl Counter {
 
     pub(super) fn say_recovered(&mut self) {
         for recovered in self.till.take_recovered() {
-            println!(" ! {}", till_words::recovered(&recovered, self.screen.language));
+            let words = till_words::recovered(&recovered, &|client| self.known(client), self.screen.language);
+            print!("{}", till_words::wrapped(&format!("! {words}")));
         }
     }
 
@@ -127,6 +128,15 @@ impl Counter {
                     "This card cannot be read. Is the file's name right?",
                 )
             ),
+        }
+    }
+
+    /// Whose a card or a wallet is, as far as the till knows.
+    fn known(&self, client: &Client) -> Option<String> {
+        let mut cards = self.till.cache().cards.iter().flat_map(|kept| &kept.document.cards);
+        match client {
+            Client::Card(card) => cards.find(|entry| entry.card == *card).map(|entry| entry.name.clone()),
+            Client::Wallet(wallet) => cards.find(|entry| entry.wallet == *wallet).map(|_| self.name_of(*wallet)),
         }
     }
 
@@ -389,10 +399,11 @@ impl Counter {
                     Err(error) => eprintln!("firmware-sim: {error}"),
                 }
                 let is_sold = matches!(answered.outcome, Outcome::Approved | Outcome::ApprovedInPart);
+                let paid = if is_sold { Paid::Yes } else { Paid::No };
                 if let Some(nonsense) = &answered.nonsense {
                     eprintln!("firmware-sim: the answer makes no sense: {nonsense}");
                 }
-                if let Some(words) = till_words::card_told(*card, is_sold, language) {
+                if let Some(words) = till_words::card_told(*card, paid, language) {
                     println!(" {words}");
                 }
                 Sold::Decided
@@ -418,8 +429,9 @@ impl Counter {
                     false => self.screen.not_now(terminal, label),
                 };
                 print!("{text}");
-                println!("\n {}", till_words::refusal_of(refusal, self.till.may_go_by_name(lines), language));
-                if let Some(words) = till_words::card_told(*card, false, language) {
+                let words = till_words::refusal_of(refusal, self.till.may_go_by_name(lines), language);
+                print!("\n{}", till_words::wrapped(&words));
+                if let Some(words) = till_words::card_told(*card, Paid::NotByCard, language) {
                     println!(" {words}");
                 }
                 undone(undoes);

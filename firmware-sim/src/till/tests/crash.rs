@@ -242,6 +242,6 @@ fn a_journalled_sale_that_the_service_did_not_book_is_not_passed_over_in_silence
     world.rest(70_000);
     let recovered = world.till.take_recovered();
     assert_eq!(recovered, [Recovered::NotUndone { sale, reason: Some("not_approved".to_owned()) }]);
-    let words = crate::till_words::recovered(&recovered[0], crate::phrases::Language::Dutch);
+    let words = crate::till_words::recovered(&recovered[0], &|_| None, crate::phrases::Language::Dutch);
     assert!(words.contains("niets betaald") && words.contains("vraag de balie"), "{words}");
 }

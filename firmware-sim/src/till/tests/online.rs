@@ -20,14 +20,17 @@ fn a_script_reaches_the_card_with_the_answer() {
     let script = Script::sign(&key, &[5; 16], 1, 4, Change::Block);
     *world.book.script.lock().unwrap() = Some(hex::encode(&script.encode()));
     let ended = world.sell(wanted(Buyer::Card, &[line(1, 1)]), &mut card);
-    assert!(matches!(ended, Ended::Answered { card: CardTold::ToldWithScript(4), .. }), "{ended:?}");
+    assert!(
+        matches!(ended, Ended::Answered { card: CardTold::ToldWithScript(Script { number: 4, .. }), .. }),
+        "{ended:?}"
+    );
     assert!(card.state().is_blocked);
     // the card now declines by itself; the script that unblocks it is asked for
     let script = Script::sign(&key, &[5; 16], 1, 5, Change::Unblock);
     *world.book.script.lock().unwrap() = Some(hex::encode(&script.encode()));
     let ended = world.sell(wanted(Buyer::Card, &[line(1, 1)]), &mut card);
     let Ended::Refused { refusal, card: told, undoes } = ended else { panic!("{ended:?}") };
-    assert_eq!((refusal, told, undoes), (Refusal::CardDeclined, CardTold::ToldWithScript(5), None));
+    assert_eq!((refusal, told, undoes), (Refusal::CardBlocked, CardTold::ToldWithScript(script), None));
     assert!(!card.state().is_blocked);
 }
 
@@ -175,7 +178,7 @@ fn a_pin_is_asked_where_the_card_has_one_and_after_three_wrong_ones_the_service_
     *world.book.script.lock().unwrap() = Some(hex::encode(&script.encode()));
     let ended = world.go_on(&mut card, Some(&wrong));
     let Ended::Answered { card: told, .. } = ended else { panic!("{ended:?}") };
-    assert_eq!((told, card.state().pin_tries_left), (CardTold::ToldWithScript(1), 3));
+    assert_eq!((told, card.state().pin_tries_left), (CardTold::ToldWithScript(script), 3));
 }
 
 #[test]
@@ -371,7 +374,7 @@ fn staff_who_stop_while_a_script_is_asked_for_end_the_sale_as_it_was_decided() {
     world.till.cancel(world.now_ms);
     let next = world.till.step(world.now_ms);
     let Next::Ended(Ended::Refused { refusal, card: told, .. }) = next else { panic!("{next:?}") };
-    assert_eq!((refusal, told), (Refusal::CardDeclined, CardTold::Nothing));
+    assert_eq!((refusal, told), (Refusal::CardBlocked, CardTold::Nothing));
     // its reply comes too late, and what is due between sales goes on
     world.carry(&request);
     world.rest(70_000);
