@@ -71,25 +71,31 @@ impl CardScripts {
     /// cost nothing.
     pub fn heard_in(&self, payer: Payer, signed: impl FnOnce() -> Option<(Transaction, Mac)>) -> Option<Tap> {
         let Payer::Card(tap) = payer else { return None };
-        let matters = tap.offline_count > 0 || self.first_waiting(tap.card).is_some();
+        let matters = tap.offline_count > 0 || self.first_waiting(tap.card, 0).is_some();
         let is_right = || signed().is_some_and(|(signed, mac)| is_signed(self.keys.as_ref(), &signed, &mac));
         (matters && is_right()).then_some(tap)
     }
 
-    /// The script that goes out with the answer to a sale, after the card was listened to.
-    pub async fn after(&self, booked: &Booked, heard: Option<Tap>) -> Option<Script> {
+    /// The script that goes out with the answer to a sale or hold, after the card was listened to. What the request itself
+    /// says that the card has applied does not go out with its answer.
+    pub async fn after(&self, booked: &Booked, payer: Option<Payer>, heard: Option<Tap>) -> Option<Script> {
         let operation = &booked.operation;
         let (card, counter, generation) = (operation.card?, operation.counter?, operation.card_generation?);
         if let Some(tap) = heard.filter(|tap| (tap.card, tap.counter, tap.generation) == (card, counter, generation)) {
             // Boxed, as its future is large and every sale's would have room for it.
             Box::pin(self.listen(&tap)).await;
         }
-        self.next(card, generation)
+        let applied = match payer {
+            Some(Payer::Card(tap)) => tap.script_number,
+            _ => 0,
+        };
+        self.next(card, generation, applied)
     }
 
-    /// The first script that waits for a card, signed for the generation that it signs with.
-    pub fn next(&self, card: Uuid, generation: u8) -> Option<Script> {
-        let Queued { number, change } = self.first_waiting(card)?;
+    /// The first script that waits for a card that has applied them up to a number, signed for the generation that it signs
+    /// with.
+    pub fn next(&self, card: Uuid, generation: u8, applied: u32) -> Option<Script> {
+        let Queued { number, change } = self.first_waiting(card, applied)?;
         let key = self.keys.script_key(card.as_bytes(), generation)?;
         Some(Script::sign(&key, card.as_bytes(), generation, number, change))
     }
@@ -119,7 +125,7 @@ impl CardScripts {
         // Who asks for a script asks because something was changed just now.
         self.refresh().await?;
         self.listen(tap).await;
-        Ok(Some((told, self.next(tap.card, tap.generation))))
+        Ok(Some((told, self.next(tap.card, tap.generation, tap.script_number))))
     }
 
     /// Takes from a tap whose MAC is right what it says of scripts and of what the card approved offline.
@@ -127,7 +133,8 @@ impl CardScripts {
         self.note(tap.card, tap.script_number);
         let is_told = || {
             let waiting = self.waiting.read().unwrap_or_else(PoisonError::into_inner);
-            waiting.get(&tap.card).is_some_and(|all| all.iter().any(|script| script.change == Change::ResetOffline))
+            let is_reset = |script: &Queued| script.change == Change::ResetOffline && script.number > tap.script_number;
+            waiting.get(&tap.card).is_some_and(|all| all.iter().any(is_reset))
         };
         if tap.offline_count == 0 || is_told() {
             return;
@@ -157,9 +164,11 @@ impl CardScripts {
         }
     }
 
-    fn first_waiting(&self, card: Uuid) -> Option<Queued> {
+    /// By number, and above the last that the card has applied: a task may have read one anew just after it was noted that
+    /// it came.
+    fn first_waiting(&self, card: Uuid, applied: u32) -> Option<Queued> {
         let waiting = self.waiting.read().unwrap_or_else(PoisonError::into_inner);
-        waiting.get(&card)?.first().copied()
+        waiting.get(&card)?.iter().find(|script| script.number > applied).copied()
     }
 
     /// All that waits for a card, by number.

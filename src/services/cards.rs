@@ -149,12 +149,14 @@ pub async fn tell(database: &Database, id: Uuid, told: Change) -> Result<CardRow
 }
 
 /// Tells a card that has just asked the service that what it approved offline counts no more. Nothing where it is told so
-/// already, or where it was told something since it made this tap: a tap that is sent again. Answers all that waits, by number.
+/// already, or where it was told something since it made this tap: a tap that is sent again. What the tap says that came is
+/// written first: it must not be queued again behind the reset, nor come before it. Answers all that waits, by number.
 ///
 /// # Errors
 /// [`CardError`].
 pub async fn tell_reset(database: &Database, id: Uuid, script_number: u32) -> Result<Vec<Queued>, CardError> {
     change(database, async |conn| {
+        card_scripts::confirm(conn, &[(id, script_number)]).await?;
         let scripts = card_scripts::of_card(conn, id).await?;
         let newer = || scripts.iter().filter(|row| row.script.number > script_number);
         let is_told = newer().any(|row| row.is_waiting() && row.script.change == Change::ResetOffline);

@@ -239,6 +239,37 @@ async fn what_a_card_approved_offline_is_reset_with_the_answer_to_its_next_tap_a
     house.verify().await;
 }
 
+/// One tap says both: that a script came, and that something was approved offline.
+#[tokio::test]
+async fn what_a_tap_says_that_came_is_not_queued_again_behind_the_reset_that_it_asks_for() {
+    let house = House::open().await;
+    let client = house.client(10_000, 0).await;
+    let terminal = house.terminal(RESTAURANT);
+    let mut card = house.virtual_card(&client, &[]);
+    house.limit(&card);
+    let serving = house.serve();
+    read_again();
+    let reply = card.sell(&serving, &terminal, &[(COFFEE, 1)]);
+    assert_eq!(script_of(&reply).map(|script| decoded(script).change), Some(AS_LIMITS));
+    assert_eq!(card.tap_offline(&terminal, &[(COFFEE, 1)]).said.decision, Decision::ApprovedOffline);
+    let reply = card.sell(&serving, &terminal, &[(COFFEE, 1)]);
+    let script = decoded(script_of(&reply).unwrap());
+    assert_eq!((script.number, script.change), (2, Change::ResetOffline));
+    assert_eq!(script_of(&card.sell(&serving, &terminal, &[(COFFEE, 1)])), None);
+    let limits = "1 limits 1000 cents a tap, 3000 cents or 4 taps in all came";
+    house.is_told(&card, &[limits, "2 reset offline came"]);
+    // a card that works again hears of its reset with the tap that says so, as any other
+    house.run(&["card", "block", &card.id()]);
+    house.run(&["card", "unblock", &card.id()]);
+    read_again();
+    let reply = card.sell(&serving, &terminal, &[(COFFEE, 1)]);
+    assert_eq!(script_of(&reply).map(|script| decoded(script).change), Some(Change::Unblock));
+    card.tap_offline(&terminal, &[(COFFEE, 1)]);
+    let reply = card.sell(&serving, &terminal, &[(COFFEE, 1)]);
+    assert_eq!(script_of(&reply).map(|script| decoded(script).change), Some(Change::ResetOffline));
+    house.verify().await;
+}
+
 #[tokio::test]
 async fn nobody_gets_a_script_without_the_cards_own_mac() {
     let house = House::open().await;

@@ -9,20 +9,38 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use card_protocol::script::Change;
+use chrono::{Days, Utc};
 use diesel::sql_types::{BigInt, SmallInt, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use firmware_sim::simulation::office::{Act, Office, Review};
+use firmware_sim::simulation::office::{Act, Office, Review, output_of};
 use pasje::db::connect::Database;
 use pasje::db::statement::{Statement, statement};
 use pasje::services::key_store::{KeyPlaces, Keys, SealPlace};
-use pasje::services::{cards, terminals, verify};
-use tokio::sync::Semaphore;
+use pasje::services::{cards, key_rotation, terminals, verify};
+use tokio::sync::{OnceCell, Semaphore};
 use uuid::Uuid;
 
 use crate::support::TestDatabase;
 
 /// How many worlds run at once: while one waits for its commit, others go on.
 const TOGETHER: usize = 12;
+
+/// Generations of the cards' keys in every world: one that is refused, the one that cards are issued with, and the one that
+/// they are told to sign with in the course of a run.
+pub const REFUSED: u8 = 1;
+pub const ISSUED: u8 = 2;
+pub const NEXT: u8 = 3;
+
+/// When the keys are rotated that all worlds of a house share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rotation {
+    /// Before the first world begins. Each world's cards hear of it when its own office says so, so that what happens in
+    /// one world hangs on its seed alone.
+    Before,
+    /// By the first office that says so, for all worlds at once.
+    UnderWay,
+}
 
 pub struct House {
     inner: Arc<Inner>,
@@ -40,6 +58,8 @@ struct Inner {
     keys: Keys,
     folder: PathBuf,
     url: String,
+    rotation: Rotation,
+    rotated: OnceCell<()>,
     serving: std::sync::Mutex<Option<Child>>,
 }
 
@@ -58,16 +78,28 @@ impl Drop for Inner {
 impl House {
     /// A service on an empty database.
     pub async fn open() -> Self {
+        Self::with(Rotation::Before).await
+    }
+
+    pub async fn with(rotation: Rotation) -> Self {
         let test = TestDatabase::new().await;
         let folder = std::env::temp_dir().join(format!("pasje-simulation-{}", Uuid::new_v4().simple()));
         fs::create_dir(&folder).unwrap();
         fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
         let database = Database::connect(&test.service_url, 4).await.unwrap();
         let places = KeyPlaces { file: folder.join("keys.sealed"), seal: SealPlace::File(folder.join("keys.seal")) };
+        Keys::open(&places, &database).await.unwrap();
+        let until = if rotation == Rotation::Before { NEXT } else { ISSUED };
+        for generation in ISSUED..=until {
+            assert_eq!(key_rotation::rotate(&database, &places, None).await.unwrap().to, generation);
+        }
+        let yesterday = Utc::now().date_naive() - Days::new(1);
+        key_rotation::refuse(&database, REFUSED, Some(yesterday)).await.unwrap();
         let keys = Keys::open(&places, &database).await.unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let url = format!("http://127.0.0.1:{port}");
-        let inner = Inner { test, database, keys, folder, url, serving: std::sync::Mutex::default() };
+        let (rotated, serving) = (OnceCell::new(), std::sync::Mutex::default());
+        let inner = Inner { test, database, keys, folder, url, rotation, rotated, serving };
         let house = Self { inner: Arc::new(inner) };
         house.serve().await;
         house
@@ -79,6 +111,16 @@ impl House {
 
     pub fn keys(&self) -> &Keys {
         &self.inner.keys
+    }
+
+    pub fn rotation(&self) -> Rotation {
+        self.inner.rotation
+    }
+
+    /// `pasje keys rotate`, once.
+    async fn rotate(&self) -> Result<(), String> {
+        let rotate = || async { output_of(self.command(&["keys", "rotate"])).await.map(drop) };
+        self.inner.rotated.get_or_try_init(rotate).await.copied()
     }
 
     pub fn url(&self) -> &str {
@@ -166,6 +208,27 @@ pub struct Desk {
     organisation: u16,
 }
 
+impl Desk {
+    /// Tells the organisation's cards that have the keys what `keys rotate` tells all.
+    async fn tell_cards(&self, generation: u8) -> Result<(), String> {
+        let database = self.house.database();
+        let mut connection = database.connection().await.map_err(|error| error.to_string())?;
+        let query: Statement<SqlUuid> = statement(
+            "SELECT id FROM card WHERE wallet >> 32 = ? AND status <> 3 AND generation < ? AND generations_to >= ?",
+        )
+        .bind(i64::from(self.organisation))
+        .bind(i16::from(generation))
+        .bind(i16::from(generation));
+        let found = query.load::<Uuid>(&mut *connection).await.map_err(|error| error.to_string())?;
+        drop(connection);
+        for card in found {
+            let told = cards::tell(database, card, Change::ActivateGeneration(generation)).await;
+            told.map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+}
+
 impl Office for Desk {
     async fn act(&mut self, act: Act) -> Result<(), String> {
         let database = self.house.database();
@@ -175,6 +238,8 @@ impl Office for Desk {
             Act::RevokeTerminal(terminal) => {
                 terminals::revoke(database, terminal).await.map_err(|error| error.to_string())
             }
+            Act::RotateKeys(_) if self.house.rotation() == Rotation::UnderWay => self.house.rotate().await,
+            Act::RotateKeys(generation) => self.tell_cards(generation).await,
         }
     }
 

@@ -18,7 +18,7 @@ use std::time::Instant;
 use firmware_sim::simulation::network::Sabotage;
 use firmware_sim::simulation::run::{Failure, Settings, Tally, run};
 use firmware_sim::till::Faults;
-use house::House;
+use house::{House, Rotation};
 
 const SEEDS: u64 = 200;
 const STEPS: usize = 500;
@@ -50,6 +50,31 @@ async fn one(house: &House, settings: Settings) -> Result<Tally, Box<Failure>> {
     run(&world, &mut office, settings).await
 }
 
+/// What a rotation of keys leads to.
+const ROTATION: [&str; 8] = [
+    "keys rotated",
+    "script activate generation",
+    "card switched to its next keys",
+    "card pulled away when it had applied a script",
+    "sale signed with the keys of its issue",
+    "sale signed with newer keys",
+    "forward signed with the keys of its issue",
+    "forward signed with newer keys",
+];
+
+/// And seldom: a tap torn in the middle of a script, a copy that comes when the card has left the keys that signed it.
+const SELDOM: [&str; 2] =
+    ["card pulled away before it applied a script", "sale signed with keys that the card has left"];
+
+/// What no run of so many worlds may miss: that it could no longer happen would go unnoticed otherwise.
+const WORLDS_OF_ROTATION: usize = 20;
+const WORLDS_OF_ALL: usize = 100;
+
+fn must_have_seen(seen: &BTreeMap<String, usize>, all: &[&str]) {
+    let missed: Vec<_> = all.iter().filter(|what| !seen.contains_key(**what)).collect();
+    assert!(missed.is_empty(), "no world saw {missed:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_handover_is_booked_once_and_every_purse_is_right_whatever_fails() {
     let house = House::open().await;
@@ -60,19 +85,15 @@ async fn every_handover_is_booked_once_and_every_purse_is_right_whatever_fails()
         is_loud: from_environment("PASJE_TELL").is_some(),
         ..Settings::default()
     };
-    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    let (mut delivered, mut failures) = (0, Vec::new());
+    let mut all = Tally::default();
+    let mut failures = Vec::new();
     for result in house.many(seeds(), |house, seed| async move { one(&house, settings(seed)).await }).await {
         match result {
-            Ok(tally) => {
-                delivered += tally.delivered;
-                for (what, times) in tally.seen {
-                    *seen.entry(what).or_default() += times;
-                }
-            }
+            Ok(tally) => add(&mut all, tally),
             Err(failure) => failures.push(failure),
         }
     }
+    let Tally { delivered, seen } = all;
     for (what, times) in &seen {
         eprintln!("{times:>8}  {what}");
     }
@@ -85,6 +106,53 @@ async fn every_handover_is_booked_once_and_every_purse_is_right_whatever_fails()
         }
         panic!("{} of {} seeds fail: {others:?}\n{first}\n{}", failures.len(), seeds().len(), replay(first));
     }
+    if steps() >= STEPS && seeds().len() >= WORLDS_OF_ROTATION {
+        must_have_seen(&seen, &ROTATION);
+    }
+    if steps() >= STEPS && seeds().len() >= WORLDS_OF_ALL {
+        must_have_seen(&seen, &SELDOM);
+    }
+    house.verify().await;
+}
+
+fn add(all: &mut Tally, tally: Tally) {
+    all.delivered += tally.delivered;
+    for (what, times) in tally.seen {
+        *all.seen.entry(what).or_default() += times;
+    }
+}
+
+/// The first office that says so runs `pasje keys rotate` while all worlds go on: their cards hear of it meanwhile, whatever
+/// their own offices do.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn worlds_go_on_while_keys_are_rotated() {
+    let house = House::with(Rotation::UnderWay).await;
+    let settings = |seed| Settings { seed, steps: 300, ..Settings::default() };
+    let mut all = Tally::default();
+    // one after the other: all cards are there before the first world begins
+    let mut worlds = Vec::new();
+    for seed in 2001..=2012 {
+        worlds.push((seed, prepare::world(&house, seed).await));
+    }
+    let seeds = worlds.iter().map(|(seed, _)| *seed).collect();
+    let worlds = std::sync::Arc::new(BTreeMap::from_iter(worlds));
+    let run_one = |house: House, seed: u64| {
+        let worlds = worlds.clone();
+        async move {
+            let world = &worlds[&seed];
+            run(world, &mut house.office(world.organisation), settings(seed)).await
+        }
+    };
+    for result in house.many(seeds, run_one).await {
+        match result {
+            Ok(tally) => add(&mut all, tally),
+            Err(failure) => panic!("{failure}\n  keys were rotated meanwhile; without that:\n{}", replay(&failure)),
+        }
+    }
+    for (what, times) in &all.seen {
+        eprintln!("{times:>8}  {what}");
+    }
+    must_have_seen(&all.seen, &ROTATION);
     house.verify().await;
 }
 

@@ -5,25 +5,27 @@
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use card_protocol::Key;
+use card_protocol::script::Change;
 use chrono::{Datelike, Days, Months, NaiveDate, Utc};
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use firmware_sim::files::{CardFile, TerminalFile};
 use firmware_sim::simulation::dice::Dice;
 use firmware_sim::simulation::world::{Age, Card, Kind, Price, PriceList, Scheme, Wallet, World};
 use pasje::db::cards::{self, CardRow};
-use pasje::db::{card_events, terminals};
+use pasje::db::{card_events, card_scripts, terminals};
 use pasje::domain::account::{OrganisationId, WalletId};
 use pasje::domain::card::{CardEvent, CardStatus};
+use pasje::domain::card_script::{Plan, Queued};
 use pasje::domain::grant::{Grant, GrantRequest};
 use pasje::domain::money::{Amount, Unit};
 use pasje::domain::operation::OperationId;
 use pasje::domain::top_up::{Till, TopUpRequest};
 use pasje::services::book::book;
 use pasje::services::key_store::{KeyStore, hex};
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::house::House;
+use crate::house::{House, ISSUED, NEXT, REFUSED, Rotation};
 
 /// What is sold: name, category, cents, and what it is to who lives in (1) and to who has part of a package (3).
 const SERVICES: [(&str, &str, i64, Kind, Kind); 5] = [
@@ -36,7 +38,7 @@ const SERVICES: [(&str, &str, i64, Kind, Kind); 5] = [
 
 /// Buyer, budget, reserve, own money; of the card: limit a tap and a day, PIN, whether it has expired.
 type Client = (u8, i64, i64, i64, Option<i64>, Option<i64>, Option<&'static str>, bool);
-const CLIENTS: [Client; 7] = [
+const CLIENTS: [Client; 8] = [
     (1, 200_000, 20_000, 10_000, None, None, None, false),
     (1, 60_000, 5_000, 2_500, None, None, Some("1234"), false),
     // poor: declines, parts and losses
@@ -45,7 +47,13 @@ const CLIENTS: [Client; 7] = [
     (3, 40_000, 0, 5_000, Some(1_000), None, None, false),
     (3, 9_000, 0, 0, None, Some(3_000), Some("4711"), false),
     (1, 50_000, 0, 5_000, None, None, None, true),
+    (1, 20_000, 0, 5_000, None, None, None, false),
 ];
+
+/// Its card was not tapped since the rotation before: its keys are refused, and it was told to sign with others.
+const LATE: u32 = 8;
+/// Its card has no keys of the next generation, and is never told of it.
+const WITHOUT_NEXT: u32 = 4;
 
 fn uuid(dice: &mut Dice) -> Uuid {
     uuid::Builder::from_random_bytes(dice.bytes()).into_uuid()
@@ -93,6 +101,9 @@ pub async fn world(house: &House, seed: u64) -> World {
         terminals: tills,
         wallets,
         cards: plastic,
+        refused: vec![REFUSED],
+        next_generation: Some(NEXT),
+        is_rotated_by_others: house.rotation() == Rotation::UnderWay,
         office: Vec::new(),
     }
 }
@@ -224,7 +235,11 @@ async fn card(
     let (.., tap_limit_cents, day_limit_cents, pin, has_expired) = client;
     let wallet = wallet_id(organisation, number);
     let (id, expires_on) = (uuid(dice), last_day(has_expired));
-    let generation = house.keys().generation();
+    let (generation, newest) = match number {
+        LATE => (REFUSED, NEXT),
+        WITHOUT_NEXT => (ISSUED, ISSUED),
+        _ => (ISSUED, NEXT + 1),
+    };
     let pin_free_cents = pin.map(|_| 1_000);
     let row = CardRow {
         id,
@@ -232,7 +247,7 @@ async fn card(
         status: CardStatus::Active,
         expires_on,
         generation,
-        generations_to: generation,
+        generations_to: newest,
         replaces: None,
         tap_limit_cents,
         day_limit_cents,
@@ -240,7 +255,10 @@ async fn card(
     };
     cards::insert(conn, &row).await.unwrap();
     card_events::insert(conn, id, wallet.organisation(), CardEvent::Issued).await.unwrap();
-    let keys = house.keys().master(generation).unwrap().card_keys(id.as_bytes(), generation);
+    let told_generation = (number == LATE).then_some(ISSUED);
+    if let Some(told) = told_generation {
+        tell(conn, id, Change::ActivateGeneration(told)).await;
+    }
     // some cards would allow more than the location does, some less
     let limits = match number {
         1 | 2 => json!({"tap_cents": 10_000, "total_cents": 50_000, "count": 50}),
@@ -249,15 +267,29 @@ async fn card(
     };
     let file = json!({
         "version": 1, "card": id, "label": "mw. S. Voorbeeld", "expires_on": expires_on, "generation": generation,
-        "keys": [{
-            "generation": generation,
-            "transaction": &*hex(keys.transaction.secret()),
-            "response": &*hex(keys.response.secret()),
-            "script": &*hex(keys.script.secret()),
-            "offline_verify": &*hex(keys.offline_verify.secret()),
-        }],
+        "keys": (generation..=newest).map(|generation| key_set(house, id, generation)).collect::<Vec<_>>(),
         "pin": pin, "limits": limits, "state": null,
     });
     let file: CardFile = serde_json::from_value(file).unwrap();
-    Card { wallet: number, tap_limit_cents, day_limit_cents, pin_free_cents, has_expired, file }
+    Card { wallet: number, tap_limit_cents, day_limit_cents, pin_free_cents, has_expired, told_generation, file }
+}
+
+fn key_set(house: &House, card: Uuid, generation: u8) -> Value {
+    let keys = house.keys().master(generation).unwrap().card_keys(card.as_bytes(), generation);
+    json!({
+        "generation": generation,
+        "transaction": &*hex(keys.transaction.secret()),
+        "response": &*hex(keys.response.secret()),
+        "script": &*hex(keys.script.secret()),
+        "offline_verify": &*hex(keys.offline_verify.secret()),
+    })
+}
+
+/// The first script of a card, as the office queues it.
+async fn tell(conn: &mut AsyncPgConnection, card: Uuid, change: Change) {
+    conn.batch_execute("BEGIN").await.unwrap();
+    card_events::lock(conn).await.unwrap();
+    let plan = Plan { new: vec![Queued { number: 1, change }], replaced: Vec::new() };
+    card_scripts::insert(conn, card, &plan).await.unwrap();
+    conn.batch_execute("COMMIT").await.unwrap();
 }

@@ -24,7 +24,7 @@ pub struct Customer<'a> {
     pub card: Option<&'a mut Plastic>,
     /// What is typed when a PIN is asked for; none: the customer does not know it.
     pub pin: Option<PinBlock>,
-    /// The first tap is torn so.
+    /// The first tap, or the first COMPLETE, is torn so.
     pub tear: Option<(Instruction, Tear)>,
     /// How often it is waited for an answer before staff cancel.
     pub patience: usize,
@@ -234,7 +234,9 @@ impl Counter {
         let card = customer.card.as_mut().filter(|_| !has_gone);
         match card {
             Some(card) if !tired => {
-                card.hold(customer.tear.take())?;
+                // COMPLETE comes in a hold of its own
+                let is_complete = tap_for == TapFor::Complete;
+                card.hold(customer.tear.take_if(|(at, _)| (*at == Instruction::Complete) == is_complete))?;
                 self.till.tap(&mut **card, pin, now);
                 for signed in card.signed() {
                     network.signed(&signed);

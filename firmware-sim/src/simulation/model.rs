@@ -8,6 +8,7 @@ mod forwarding;
 mod giving_back;
 mod paying;
 mod reading;
+mod scripts;
 mod selling;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,8 +71,11 @@ struct Plastic {
     day_spent: i64,
     /// That a tap must be of at least, online.
     generation: u8,
+    /// That it was issued with.
+    issued: u8,
     last: u32,
     used: BTreeSet<u32>,
+    telling: scripts::Telling,
 }
 
 #[derive(Clone, Debug)]
@@ -130,6 +134,8 @@ enum Expected {
     Operation(Uuid),
     /// An answer to forwards.
     Forwards(forwarding::Batch),
+    /// What a card is told that asked for it.
+    Script(scripts::Asked),
     /// A document that the model knows nothing of, or that it is the one that is known.
     Document,
     /// Something that the model has nothing to say about but its status.
@@ -140,6 +146,8 @@ enum Expected {
 #[derive(Debug)]
 pub struct Model {
     scheme: Scheme,
+    /// Generations of keys that nothing is believed of.
+    refused: BTreeSet<u8>,
     clients: BTreeMap<u32, Client>,
     cards: BTreeMap<Uuid, Plastic>,
     terminals: BTreeMap<Uuid, Terminal>,
@@ -182,8 +190,10 @@ impl Model {
                 day: String::new(),
                 day_spent: 0,
                 generation: card.file.generation,
+                issued: card.file.generation,
                 last: 0,
                 used: BTreeSet::new(),
+                telling: scripts::Telling::new(world, card),
             };
             (card.file.card, plastic)
         });
@@ -197,6 +207,7 @@ impl Model {
         });
         Self {
             scheme: world.scheme,
+            refused: world.refused.iter().copied().collect(),
             clients: clients.collect(),
             cards: cards.collect(),
             terminals: terminals.collect(),
@@ -225,6 +236,7 @@ impl Model {
     pub fn blocked(&mut self, card: Uuid, is_blocked: bool) {
         if let Some(card) = self.cards.get_mut(&card) {
             card.is_blocked = is_blocked;
+            card.telling.blocked();
         }
     }
 
@@ -239,13 +251,6 @@ impl Model {
     pub fn moved(&mut self, terminal: Uuid, location: Uuid) {
         if let Some(terminal) = self.terminals.get_mut(&terminal) {
             terminal.location = location;
-        }
-    }
-
-    /// The service no longer believes older keys of this card, online.
-    pub fn activated(&mut self, card: Uuid, generation: u8) {
-        if let Some(card) = self.cards.get_mut(&card) {
-            card.generation = card.generation.max(generation);
         }
     }
 
@@ -341,6 +346,11 @@ impl Model {
             self.today = dates.chain([self.today.clone()]).max().unwrap_or_default();
         }
         let expected = self.expect(delivery);
+        let told = match &expected {
+            Expected::Operation(id) => self.operations.get(id).and_then(|operation| operation.told),
+            _ => None,
+        };
+        self.fits_header(delivery, told, said.script)?;
         match expected {
             Expected::Problem((status, slug)) => {
                 *self.tally.entry(format!("problem {slug}")).or_default() += 1;
@@ -356,6 +366,7 @@ impl Model {
             Expected::Status(status) => Err(format!("status {status} was expected, and {} came", found(said))),
             Expected::Operation(id) => self.fits_operation(id, said),
             Expected::Forwards(batch) => self.fits_forwards(&batch, said),
+            Expected::Script(asked) => self.fits_asked(&asked, said),
         }
     }
 
@@ -372,6 +383,7 @@ impl Model {
             ("POST", ["sales", id, "refunds"]) => self.post_refund(delivery, id),
             ("POST", ["sales", id, "void"]) => self.post_void(delivery, id),
             ("POST", ["forwards"]) => self.post_forwards(delivery),
+            ("POST", ["card-scripts"]) => self.ask_script(delivery),
             ("GET", _) | ("POST", ["heartbeat"]) => Expected::Document,
             _ => Expected::Status(200),
         }

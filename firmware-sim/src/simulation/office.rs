@@ -14,6 +14,8 @@ pub enum Act {
     BlockCard(Uuid),
     UnblockCard(Uuid),
     RevokeTerminal(Uuid),
+    /// All cards that have the keys of this generation are told to sign with them.
+    RotateKeys(u8),
 }
 
 /// The office of one organisation.
@@ -131,6 +133,7 @@ impl Office for Calling {
             Act::BlockCard(card) => self.call(&["card", "block", &card.to_string()]).await,
             Act::UnblockCard(card) => self.call(&["card", "unblock", &card.to_string()]).await,
             Act::RevokeTerminal(terminal) => self.call(&["terminal", "revoke", &terminal.to_string()]).await,
+            Act::RotateKeys(_) => self.call(&["keys", "rotate"]).await,
         };
         done.map(drop)
     }

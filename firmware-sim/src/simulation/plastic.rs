@@ -5,7 +5,7 @@
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use card_protocol::frame::{AnswerFrame, Authorise, Command, Instruction, Status, decode_answer, torn};
+use card_protocol::frame::{AnswerFrame, Authorise, Command, Complete, Instruction, Status, decode_answer, torn};
 use card_protocol::{Mac, Transaction};
 use uuid::Uuid;
 
@@ -72,6 +72,7 @@ pub struct Plastic {
     tear: Option<(Instruction, Tear)>,
     is_away: bool,
     signed: Vec<Signed>,
+    noticed: Vec<&'static str>,
     is_forged: bool,
     /// A planted fault: what was written last is forgotten when the answer is torn.
     pub forgets_torn_taps: bool,
@@ -93,6 +94,7 @@ impl Plastic {
             tear: None,
             is_away: false,
             signed: Vec::new(),
+            noticed: Vec::new(),
             is_forged: false,
             forgets_torn_taps: false,
         })
@@ -155,6 +157,28 @@ impl Plastic {
         std::mem::take(&mut self.signed)
     }
 
+    /// What happened to it since this was asked last, that a run must have seen.
+    pub fn take_noticed(&mut self) -> Vec<&'static str> {
+        std::mem::take(&mut self.noticed)
+    }
+
+    /// A COMPLETE with a script came, or was torn.
+    fn notice_script(&mut self, command: &Command<'_>, before: CardState, is_torn: bool) {
+        let has_script = Complete::decode(command.data).is_ok_and(|complete| complete.script.is_some());
+        if !has_script {
+            return;
+        }
+        let now = self.state();
+        if now.generation != before.generation {
+            self.noticed.push("card switched to its next keys");
+        }
+        match (is_torn, now.script_number != before.script_number) {
+            (true, true) => self.noticed.push("card pulled away when it had applied a script"),
+            (true, false) => self.noticed.push("card pulled away before it applied a script"),
+            (false, _) => {}
+        }
+    }
+
     fn pulled_away(&mut self) -> AnswerFrame {
         self.is_away = true;
         self.tear = None;
@@ -207,9 +231,18 @@ impl CardReader for Plastic {
         let (before, writes) = (self.state(), self.memory.chip().writes);
         let said = self.card.transmit(bytes);
         let wrote = self.memory.chip().writes > writes;
-        let is_done = decode_answer(said.as_bytes()).is_ok_and(|(_, status)| status == Status::OK);
+        let status = decode_answer(said.as_bytes()).map(|(_, status)| status);
+        let is_done = status == Ok(Status::OK);
+        if status == Ok(Status::NOT_NOW) {
+            // back in the field, it must be selected first: it is pulled away at the command that it does listen to
+            self.memory.chip().is_dying = false;
+            return said;
+        }
         if let (Some(Instruction::Authorise), Some(command), true) = (instruction, command, wrote && is_done) {
             self.remember(&command);
+        }
+        if let (Some(Instruction::Complete), Some(command)) = (instruction, command) {
+            self.notice_script(&command, before, tear.is_some());
         }
         if tear.is_none() {
             return said;

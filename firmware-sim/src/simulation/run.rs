@@ -88,6 +88,8 @@ pub struct Run<'a, O> {
     refunds: Vec<(Uuid, Uuid, usize, u32, crate::till::Request)>,
     /// What tills approved offline by card: terminal, record, card, cents.
     offline: Vec<(Uuid, u64, Uuid, u64)>,
+    /// The office has told the cards of their next keys.
+    has_rotated: bool,
     seen: std::collections::BTreeMap<String, usize>,
 }
 
@@ -111,6 +113,7 @@ enum Deed {
     Thieve,
     Revoke,
     Forge,
+    RotateKeys,
 }
 
 const DEEDS: &[(usize, Deed)] = &[
@@ -131,6 +134,7 @@ const DEEDS: &[(usize, Deed)] = &[
     (35, Deed::Thieve),
     (4, Deed::Revoke),
     (12, Deed::Forge),
+    (8, Deed::RotateKeys),
 ];
 
 /// Runs one seed.
@@ -188,6 +192,7 @@ impl<'a, O: Office> Run<'a, O> {
             thief: theft::Thief::default(),
             refunds: Vec::new(),
             offline: Vec::new(),
+            has_rotated: false,
             seen: std::collections::BTreeMap::new(),
         })
     }
@@ -199,6 +204,7 @@ impl<'a, O: Office> Run<'a, O> {
             self.step().await?;
             self.network.bring_late(false).await;
             self.hear_recovered()?;
+            self.look_at_cards();
             if self.network.failure().is_some() {
                 return Ok(());
             }
@@ -235,11 +241,19 @@ impl<'a, O: Office> Run<'a, O> {
             Deed::Thieve => self.thieve().await,
             Deed::Revoke => self.revoke().await,
             Deed::Forge => self.forge().await,
+            Deed::RotateKeys => self.rotate_keys().await,
         }
     }
 
     fn see(&mut self, what: impl Into<String>) {
         *self.seen.entry(what.into()).or_default() += 1;
+    }
+
+    /// What cards went through in a hand.
+    fn look_at_cards(&mut self) {
+        for what in self.cards.iter_mut().flat_map(Plastic::take_noticed) {
+            *self.seen.entry(what.to_owned()).or_default() += 1;
+        }
     }
 
     fn note(&mut self, what: impl Into<String>) {

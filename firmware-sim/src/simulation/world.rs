@@ -21,6 +21,15 @@ pub struct World {
     pub terminals: Vec<TerminalFile>,
     pub wallets: Vec<Wallet>,
     pub cards: Vec<Card>,
+    /// Generations of keys that are refused since before the run.
+    #[serde(default)]
+    pub refused: Vec<u8>,
+    /// The generation that the office once tells the cards to sign with; none: it never does.
+    #[serde(default)]
+    pub next_generation: Option<u8>,
+    /// Another world's office may be first: the keys are the service's, for all its organisations.
+    #[serde(default)]
+    pub is_rotated_by_others: bool,
     /// How the `pasje` program is called on the service's database, for a run that stands alone: program and arguments.
     #[serde(default)]
     pub office: Vec<String>,
@@ -118,6 +127,9 @@ pub struct Card {
     /// What they may cost without its PIN.
     pub pin_free_cents: Option<i64>,
     pub has_expired: bool,
+    /// The generation that it was told to sign with before the run, and has not heard of yet.
+    #[serde(default)]
+    pub told_generation: Option<u8>,
     pub file: CardFile,
 }
 

@@ -121,9 +121,10 @@ fn hold_id(path: &str) -> Result<OperationId, Problem> {
 pub async fn set_aside(service: Data<Service>, sent: Sent<HoldBody>) -> Result<HttpResponse, Problem> {
     let (id, terminal) = (sent.id(sent.body.id)?, sent.terminal);
     let request = sent.body.into_request(id, terminal)?;
-    let heard = service.scripts.heard_in(request.sale.payer, || request.transaction());
+    let payer = request.sale.payer;
+    let heard = service.scripts.heard_in(payer, || request.transaction());
     let booked = card_holds::hold(&service.database, service.keys.as_ref(), request).await?;
-    let script = service.scripts.after(&booked, heard).await;
+    let script = service.scripts.after(&booked, Some(payer), heard).await;
     Ok(answered(&service, &booked, script))
 }
 
@@ -139,7 +140,7 @@ pub async fn set_aside(service: Data<Service>, sent: Sent<HoldBody>) -> Result<H
 pub async fn ask_hold(service: Data<Service>, asked: Asked, path: Path<String>) -> Result<HttpResponse, Problem> {
     let booked = card_holds::find(&service.database, hold_id(&path)?, &asked.terminal).await?;
     let booked = booked.ok_or_else(|| Problem::new(&HOLD_UNKNOWN))?;
-    let script = service.scripts.after(&booked, None).await;
+    let script = service.scripts.after(&booked, None, None).await;
     Ok(answered(&service, &booked, script))
 }
 

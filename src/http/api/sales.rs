@@ -271,10 +271,11 @@ pub(super) fn answered(service: &Service, booked: &Booked, script: Option<Script
 pub async fn sell(service: Data<Service>, sent: Sent<SaleBody>) -> Result<HttpResponse, Problem> {
     let (id, terminal) = (sent.id(sent.body.id)?, sent.terminal);
     let request = sent.body.into_request(id, terminal)?;
-    let heard = service.scripts.heard_in(request.payer, || request.transaction());
+    let payer = request.payer;
+    let heard = service.scripts.heard_in(payer, || request.transaction());
     let booked = service.authoriser.sell(request).await?;
     Service::count_sale(&booked);
-    let script = service.scripts.after(&booked, heard).await;
+    let script = service.scripts.after(&booked, Some(payer), heard).await;
     Ok(answered(&service, &booked, script))
 }
 
@@ -292,7 +293,7 @@ pub async fn sell(service: Data<Service>, sent: Sent<SaleBody>) -> Result<HttpRe
 pub async fn ask(service: Data<Service>, asked: Asked, path: Path<String>) -> Result<HttpResponse, Problem> {
     let booked = sales::find(&service.database, sale_id(&path)?, &asked.terminal).await?;
     let booked = booked.ok_or_else(|| Problem::new(&SALE_UNKNOWN))?;
-    let script = service.scripts.after(&booked, None).await;
+    let script = service.scripts.after(&booked, None, None).await;
     Ok(answered(&service, &booked, script))
 }
 

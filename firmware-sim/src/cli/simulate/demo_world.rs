@@ -75,7 +75,15 @@ pub(super) async fn make(service: &Service, seed: u64) -> Result<World, Failure>
     for found in cards.into_iter().take(CARDS) {
         let FoundCard { card, wallet, tap_limit_cents, day_limit_cents, pin_free_cents } = found;
         let file = files.iter().find(|file| file.card == card).ok_or("a card has no file")?.clone();
-        plastic.push(Card { wallet, tap_limit_cents, day_limit_cents, pin_free_cents, has_expired: false, file });
+        plastic.push(Card {
+            wallet,
+            tap_limit_cents,
+            day_limit_cents,
+            pin_free_cents,
+            has_expired: false,
+            told_generation: None,
+            file,
+        });
     }
     wallets.retain(|wallet| plastic.iter().any(|card| card.wallet == wallet.number));
     let mut terminals = Vec::with_capacity(TERMINALS.len());
@@ -97,6 +105,9 @@ pub(super) async fn make(service: &Service, seed: u64) -> Result<World, Failure>
         price_lists,
         terminals,
         wallets,
+        refused: Vec::new(),
+        next_generation: plastic.iter().filter_map(|card| card.file.generation.checked_add(1)).max(),
+        is_rotated_by_others: false,
         cards: plastic,
         office: Vec::new(),
     })

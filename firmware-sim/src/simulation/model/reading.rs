@@ -10,6 +10,14 @@ pub(super) enum PayerText {
     Wallet(u32),
 }
 
+/// The tap that pays, if a card does.
+pub(super) const fn payer_tap(payer: &PayerText) -> Option<&TapText> {
+    match payer {
+        PayerText::Card(tap) => Some(tap),
+        PayerText::Wallet(_) => None,
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TapText {

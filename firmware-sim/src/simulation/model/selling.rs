@@ -10,7 +10,7 @@ use crate::hex;
 use crate::simulation::world::Age;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
-const WINDOW: u32 = 256;
+pub(super) const WINDOW: u32 = 256;
 /// How far ahead the ledger takes an id that must never be booked.
 const DAYS_AHEAD: u64 = 31;
 const TOO_NEW: Problem = (422, "id-too-new");
@@ -22,6 +22,15 @@ pub(super) struct Ask<'a> {
     pub location: Uuid,
     pub is_forward: bool,
     pub now_ms: u64,
+}
+
+/// What a card says that it signed, beside what stands in its tap.
+pub(super) struct Claim<'a> {
+    pub terminal: Uuid,
+    pub location: Uuid,
+    pub price_list: u32,
+    pub lines: &'a [LineText],
+    pub decision: Decision,
 }
 
 impl Model {
@@ -129,18 +138,32 @@ impl Model {
             PayerText::Card(tap) => tap,
         };
         operation.card = Some(tap.id);
-        let is_genuine = self.is_genuine(ask, tap);
+        let claim = Claim {
+            terminal: ask.terminal,
+            location: ask.location,
+            price_list: ask.sale.price_list,
+            lines: &ask.sale.lines,
+            decision: if ask.is_forward { Decision::ApprovedOffline } else { Decision::Online },
+        };
+        let is_genuine = self.is_genuine(&claim, tap);
+        let is_refused = self.refused.contains(&tap.generation);
         let Some(card) = self.cards.get_mut(&tap.id) else { return Some("card_unknown") };
         operation.wallet = Some(card.wallet);
         let is_closed = self.clients.get(&card.wallet).is_none_or(|client| client.is_closed);
-        if !ask.is_forward {
-            let stops =
-                [(card.is_blocked, "card_blocked"), (card.has_expired, "card_expired"), (is_closed, "wallet_closed")];
-            if let Some((_, reason)) = stops.into_iter().find(|(stops, _)| *stops) {
-                return Some(reason);
-            }
+        // keys that are refused prove nothing of a forward either
+        let stops = [
+            (card.is_blocked && !ask.is_forward, "card_blocked"),
+            (is_refused || (card.has_expired && !ask.is_forward), "card_expired"),
+            (is_closed && !ask.is_forward, "wallet_closed"),
+        ];
+        if let Some((_, reason)) = stops.into_iter().find(|(stops, _)| *stops) {
+            return Some(reason);
         }
-        if !is_genuine || (tap.generation < card.generation && !ask.is_forward) {
+        let has_left = tap.generation < card.generation && !ask.is_forward;
+        if !is_genuine || has_left {
+            if is_genuine {
+                *self.tally.entry("sale signed with keys that the card has left".to_owned()).or_default() += 1;
+            }
             return Some("card_mac_wrong");
         }
         let counter = tap.counter;
@@ -156,27 +179,30 @@ impl Model {
         card.used.insert(counter);
         card.last = card.last.max(counter);
         card.generation = card.generation.max(tap.generation);
+        let what = if ask.is_forward { "forward" } else { "sale" };
+        let keys = if tap.generation > card.issued { "newer keys" } else { "the keys of its issue" };
+        *self.tally.entry(format!("{what} signed with {keys}")).or_default() += 1;
         operation.told = Some((tap.id, tap.generation, counter));
         None
     }
 
     /// Whether a card signed exactly this: the run saw it do so.
-    fn is_genuine(&self, ask: &Ask<'_>, tap: &TapText) -> bool {
+    pub(super) fn is_genuine(&self, claim: &Claim<'_>, tap: &TapText) -> bool {
         let Some(mac) = hex::decode::<16>(&tap.mac) else { return false };
-        let records: Vec<LineRecord> = ask.sale.lines.iter().map(record).collect();
+        let records: Vec<LineRecord> = claim.lines.iter().map(record).collect();
         let nonce = hex::decode::<8>(&tap.terminal_nonce);
-        let digest = basket_digest(ask.sale.price_list, &records);
+        let digest = basket_digest(claim.price_list, &records);
         let (Some(terminal_nonce), Some(basket_digest)) = (nonce, digest) else { return false };
         let claimed = Transaction {
             card: tap.id.into_bytes(),
             generation: tap.generation,
             counter: tap.counter,
-            terminal: ask.terminal.into_bytes(),
-            location: ask.location.into_bytes(),
+            terminal: claim.terminal.into_bytes(),
+            location: claim.location.into_bytes(),
             terminal_sequence: tap.terminal_sequence,
             terminal_nonce,
             kind: TransactionKind::Sale,
-            decision: if ask.is_forward { Decision::ApprovedOffline } else { Decision::Online },
+            decision: claim.decision,
             holder_verification: match tap.holder_verification.as_str() {
                 "pin" => HolderVerification::Pin,
                 _ => HolderVerification::None,

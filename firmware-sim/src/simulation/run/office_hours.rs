@@ -1,4 +1,4 @@
-//! What the office does: blocks cards, lets them pay again, withdraws terminals.
+//! What the office does: blocks cards, lets them pay again, withdraws terminals, begins a rotation of keys.
 
 use std::time::Duration;
 
@@ -22,6 +22,17 @@ impl<O: Office> Run<'_, O> {
         self.network.model.blocked(id, !is_blocked);
         self.note(format!("the office: {act:?}"));
         self.see(if is_blocked { "card unblocked" } else { "card blocked" });
+        Ok(())
+    }
+
+    /// Once in a run, cards are told to sign with their next keys. Each hears so when it is online next.
+    pub(super) async fn rotate_keys(&mut self) -> Result<(), String> {
+        let Some(generation) = self.world.next_generation.filter(|_| !self.has_rotated) else { return Ok(()) };
+        self.office.act(Act::RotateKeys(generation)).await?;
+        self.has_rotated = true;
+        self.network.model.rotated(generation);
+        self.note(format!("the office: cards are to sign with keys of generation {generation}"));
+        self.see("keys rotated");
         Ok(())
     }
 

@@ -24,7 +24,7 @@ impl<O: Office> Run<'_, O> {
         let at = self.dice.weighed(&[
             (1, Instruction::Select),
             (6, Instruction::Authorise),
-            (2, Instruction::Complete),
+            (6, Instruction::Complete),
             (1, Instruction::GetLast),
         ])?;
         Some((at, self.dice.weighed(&[(1, Tear::Before), (1, Tear::During), (2, Tear::After)])?))
