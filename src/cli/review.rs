@@ -199,12 +199,12 @@ async fn show(conn: &pasje::db::connect::Connection, review: &Review) -> Result<
         say!("  operation {}: {outcome}", operation.uuid());
     }
     if let Some(sale) = forwards::sale(conn, *terminal, *sequence).await? {
-        say!("  record: {}", String::from_utf8_lossy(&sale));
         match row.map(|row| read_sale(&sale, &row.terminal)) {
-            Some(Ok(sale)) => say!("  sold: {}", sold(conn, &sale).await?),
+            Some(Ok(request)) => say!("  sold: {}", sold(conn, &request).await?),
             Some(Err(what)) => say!("  it cannot be read: {what}"),
             None => {}
         }
+        say!("  record: {}", String::from_utf8_lossy(&sale));
     }
     if let Some(record) = &review.record {
         say!("  what came under the same sequence: {}", String::from_utf8_lossy(record));
