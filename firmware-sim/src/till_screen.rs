@@ -152,7 +152,8 @@ impl Screen {
         let (tone, shape, words) = match answer.outcome {
             Outcome::Approved => (Tone::Good, "✔", self.says("BETAALD", "PAID")),
             Outcome::ApprovedInPart => (Tone::Partly, "◐", self.says("VOOR EEN DEEL BETAALD", "PAID IN PART")),
-            Outcome::Declined if answer.operation == "sale" => {
+            // who was named has shown no card
+            Outcome::Declined if answer.operation == "sale" && answer.reason != Some("card_needed") => {
                 (Tone::Not, "○", self.says(NOT_WITH_THIS_CARD.0, NOT_WITH_THIS_CARD.1))
             }
             Outcome::Declined => (Tone::Not, "○", self.says("Dit kan nu niet", "This is not possible now")),
@@ -349,6 +350,8 @@ mod tests {
         for reason in ["card_blocked", "counter_used", "over_limit", "wallet_closed"] {
             assert_eq!(client_side(reason), sentence);
         }
+        let by_name = client_side("card_needed");
+        assert!(by_name.contains("Dit kan nu niet") && !by_name.contains("pasje"), "{by_name}");
     }
 
     #[test]

@@ -231,12 +231,12 @@ async fn show(conn: &Connection, review: &Review) -> Result<(), Failure> {
 /// What the terminal's journal has, and what came instead of it.
 async fn show_record(conn: &Connection, review: &Review, sequence: i64) -> Result<(), Failure> {
     if let Some(sale) = forwards::sale(conn, review.terminal, sequence).await? {
-        say!("  record: {}", String::from_utf8_lossy(&sale));
         match terminals::load(conn, review.terminal).await?.map(|row| read_sale(&sale, &row.terminal)) {
-            Some(Ok(sale)) => say!("  sold: {}", sold(conn, &sale).await?),
+            Some(Ok(request)) => say!("  sold: {}", sold(conn, &request).await?),
             Some(Err(what)) => say!("  it cannot be read: {what}"),
             None => {}
         }
+        say!("  record: {}", String::from_utf8_lossy(&sale));
     }
     if let Some(record) = &review.record {
         say!("  what came under the same sequence: {}", String::from_utf8_lossy(record));

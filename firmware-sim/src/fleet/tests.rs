@@ -124,7 +124,9 @@ async fn answers_that_changed_or_went_are_found() {
     let breaks = Arc::clone(&book);
     let plan = plan(url);
     tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        while breaks.answers.lock().unwrap().len() < 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         let mut answers = breaks.answers.lock().unwrap();
         let ids: Vec<_> = answers.keys().copied().take(2).collect();
         answers.remove(&ids[0]);
