@@ -24,7 +24,7 @@ async fn a_review_is_of_a_record_or_of_a_capture_and_opened_once() {
     let conn = restaurant.database.connection().await.unwrap();
     let new = NewReview { sequence: 1, why: ReviewWhy::Declined, operation: Some(one), loss: None, record: None };
     for _ in 0..2 {
-        reviews::open(&conn, terminal().organisation, terminal().id, &[new.clone()]).await.unwrap();
+        reviews::open(&conn, terminal().organisation, terminal().id, std::slice::from_ref(&new)).await.unwrap();
     }
     let open = reviews::list(&conn, false).await.unwrap();
     let of: Vec<_> = open.iter().map(|review| (review.sequence, review.why, review.operation)).collect();

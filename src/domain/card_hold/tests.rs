@@ -172,3 +172,28 @@ fn a_hold_is_hashed_with_its_minutes_and_apart_from_a_holds_of_the_office() {
     // by name nobody sets aside
     assert_eq!(hold(1).check(), Err(Malformed::Units));
 }
+
+#[test]
+fn what_was_delivered_and_is_not_paid_is_for_review_as_often_as_the_hold_has_pieces() {
+    let owner = Owner::Wallet(WalletId::new(OrganisationId::new(1).unwrap(), 7).unwrap());
+    let booked = |number, kind, outcome| {
+        let operation = Operation::new(id(number), owner, kind, outcome, Authority::Card);
+        Booked { operation, book_date: chrono::NaiveDate::default() }
+    };
+    let mut made = booked(1, OperationKind::Hold, Outcome::Booked);
+    made.operation.lines = lines(Unit::Eur, &[(LineKind::Own, 2, 310, 310), (LineKind::Extra, 1, 250, 250)]);
+    let capture = |outcome| booked(2, OperationKind::Capture, outcome);
+    let is_for_review = |later: &[Booked], outcome| CardHold::new(made.clone(), None, later).is_for_review(outcome);
+    let unpaid = [Outcome::WalletClosed, Outcome::HoldExpired, Outcome::InsufficientFunds];
+    for outcome in Outcome::ALL.iter().copied() {
+        assert_eq!(is_for_review(&[], outcome), unpaid.contains(&outcome), "{outcome:?}");
+    }
+    // what is not for review does not count
+    let others = [Outcome::Approved, Outcome::HoldNotOpen, Outcome::MoreThanHeld].map(capture);
+    let late = unpaid.map(capture);
+    assert!(is_for_review(&[&others[..], &late[..2]].concat(), Outcome::HoldExpired));
+    assert!(!is_for_review(&[&others[..], &late[..]].concat(), Outcome::HoldExpired));
+    // a hold that was declined has no pieces
+    made.operation.lines.clear();
+    assert!(!CardHold::new(made, None, &[]).is_for_review(Outcome::WalletClosed));
+}
