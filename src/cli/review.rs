@@ -154,7 +154,7 @@ const fn explained(why: ReviewWhy) -> (&'static str, &'static str) {
         ),
         ReviewWhy::IdReused => ("it is not booked: another request had its id before", BY_HAND),
         ReviewWhy::AttemptAhead => {
-            ("it is not booked: it stands for an attempt whose id lies ahead, which could still come", BY_HAND)
+            ("it stands for an attempt whose id lies ahead, which could still come and be charged", BY_HAND)
         }
         ReviewWhy::Refused => ("it is not booked, by a defect of ours: the service's log says more", BY_HAND),
         ReviewWhy::JournalConflict => (

@@ -25,7 +25,7 @@ stored_codes! {
         TerminalRevoked = 6 "terminal_revoked",
         /// Another request has the sale's id.
         IdReused = 7 "id_reused",
-        /// By name, for an online attempt that lies far ahead: it could still come.
+        /// By name, or undone already, for an online attempt that lies far ahead: it could still come.
         AttemptAhead = 8 "attempt_ahead",
         /// A defect of ours: the log says more.
         Refused = 9 "refused",

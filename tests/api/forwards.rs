@@ -244,15 +244,21 @@ async fn a_void_that_came_before_the_forward_undoes_its_attempt_whichever_comes_
     assert_eq!(void(sent.id), "booked");
     assert_eq!(house.purses(&client).await[0], 10_000);
     assert_eq!(house.text("SELECT count(*)::text FROM review").await, "0");
+    // by a clock that was ahead the attempt's time has not come: it could still be sold then
+    let sent = offline(&card, &terminal, &coffee);
+    assert_eq!(void(sent.id), "cancelled_beforehand");
+    journal.write(&sale_of(&sent, Some(id_at(chrono::Duration::hours(1)))).to_string());
+    delivered(&journal.deliver(&serving, &terminal, 4..=4)[0]);
+    assert_eq!(house.text("SELECT string_agg(sequence || ' ' || why, ',') FROM review").await, "4 8");
     // the attempt cannot be undone: a human does
     let (tried, sent) = (card.tap(&terminal, &coffee), offline(&card, &terminal, &coffee));
     assert_eq!(try_online(&tried)["outcome"], "approved");
     assert_eq!(void(sent.id), "cancelled_beforehand");
     house.run(&["terminal", "revoke", &terminal.id.to_string()]);
     journal.write(&sale_of(&sent, Some(tried.id)).to_string());
-    delivered(&journal.deliver(&serving, &terminal, 4..=4)[0]);
+    delivered(&journal.deliver(&serving, &terminal, 5..=5)[0]);
     assert_eq!(house.purses(&client).await[0], 10_000 - 250);
-    assert_eq!(house.text("SELECT string_agg(sequence || ' ' || why, ',') FROM review").await, "4 12");
+    assert_eq!(house.text("SELECT string_agg(sequence || ' ' || why, ',' ORDER BY id) FROM review").await, "4 8,5 12");
     house.verify().await;
 }
 

@@ -258,7 +258,13 @@ impl Forwards {
             return Ok(is_sold.then_some(ReviewWhy::AttemptNotUndone));
         }
         let undone = self.void_attempt(forward, attempt).await?;
-        Ok((is_sold && !undone).then_some(ReviewWhy::AttemptNotUndone))
+        let is_ahead = attempt.check_window(Utc::now()) == Err(IdError::TooNew);
+        Ok(match is_sold {
+            _ if undone => None,
+            true => Some(ReviewWhy::AttemptNotUndone),
+            // Nothing stands in its way when its time has come.
+            false => is_ahead.then_some(ReviewWhy::AttemptAhead),
+        })
     }
 
     /// Answers whether nothing of the attempt is charged any more.

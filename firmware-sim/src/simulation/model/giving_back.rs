@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::paying::{Share, share_back};
 use super::reading::{BackText, ClientText, PayerText, RefundText, VoidText};
-use super::selling::{Ask, check_window};
+use super::selling::{Ask, TOO_NEW, check_window};
 use super::{Delivery, Expected, Model, Operation, PURSES};
 
 /// What is asked back.
@@ -188,7 +188,12 @@ impl Model {
         }
         let is_revoked = self.terminals.get(&ask.terminal).is_some_and(|terminal| terminal.is_revoked);
         let is_undone = !is_revoked && self.void_attempt(ask, attempt, tried.as_ref());
-        (is_sold && !is_undone).then_some("attempt_not_undone")
+        let is_ahead = !is_revoked && check_window(attempt, ask.now_ms) == Err(TOO_NEW);
+        match (is_undone, is_sold) {
+            (true, _) => None,
+            (false, true) => Some("attempt_not_undone"),
+            (false, false) => is_ahead.then_some("attempt_ahead"),
+        }
     }
 
     /// As if the terminal had asked.

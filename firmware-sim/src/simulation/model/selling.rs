@@ -13,7 +13,7 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 pub(super) const WINDOW: u32 = 256;
 /// How far ahead the ledger takes an id that must never be booked.
 const DAYS_AHEAD: u64 = 31;
-const TOO_NEW: Problem = (422, "id-too-new");
+pub(super) const TOO_NEW: Problem = (422, "id-too-new");
 
 /// A sale as it is asked for, by whom.
 pub(super) struct Ask<'a> {
