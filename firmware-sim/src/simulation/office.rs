@@ -202,8 +202,8 @@ mod tests {
         assert_eq!(read_reviews(&format!("{terminal}|12|10\n")).unwrap(), [(terminal, 12, 10)]);
         assert!(read_reviews(&format!("{terminal}|12\n")).is_err());
         assert_eq!(
-            [why_of(1), why_of(12), why_of(0), why_of(13)],
-            ["offline_loss", "attempt_not_undone", "unknown", "unknown"]
+            [why_of(1), why_of(13), why_of(0), why_of(14)],
+            ["offline_loss", "capture_declined", "unknown", "unknown"]
         );
     }
 
