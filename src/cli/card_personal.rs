@@ -85,7 +85,11 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             match (personal.pin(), expected) {
                 (Ok(Some(pin)), Some(expected)) => assert_eq!(*digits(&pin), expected),
-                (Err(error), None) => assert!(!error.to_string().contains(text), "{error}"),
+                // the file's own name may have such digits
+                (Err(error), None) => {
+                    let said = error.to_string().replace(&*path.to_string_lossy(), "");
+                    assert!(!said.contains(text), "{error}");
+                }
                 (read, _) => panic!("{text}: {read:?}"),
             }
         }
