@@ -114,7 +114,6 @@ enum Deed {
     Revoke,
     Forge,
     RotateKeys,
-    Move,
 }
 
 const DEEDS: &[(usize, Deed)] = &[
@@ -136,7 +135,6 @@ const DEEDS: &[(usize, Deed)] = &[
     (4, Deed::Revoke),
     (12, Deed::Forge),
     (8, Deed::RotateKeys),
-    (6, Deed::Move),
 ];
 
 /// Runs one seed.
@@ -207,7 +205,6 @@ impl<'a, O: Office> Run<'a, O> {
             self.network.bring_late(false).await;
             self.hear_recovered()?;
             self.look_at_cards();
-            self.look_at_tills();
             if self.network.failure().is_some() {
                 return Ok(());
             }
@@ -245,7 +242,6 @@ impl<'a, O: Office> Run<'a, O> {
             Deed::Revoke => self.revoke().await,
             Deed::Forge => self.forge().await,
             Deed::RotateKeys => self.rotate_keys().await,
-            Deed::Move => self.move_terminal().await,
         }
     }
 
@@ -257,15 +253,6 @@ impl<'a, O: Office> Run<'a, O> {
     fn look_at_cards(&mut self) {
         for what in self.cards.iter_mut().flat_map(Plastic::take_noticed) {
             *self.seen.entry(what.to_owned()).or_default() += 1;
-        }
-    }
-
-    /// Where tills hear that they stand.
-    fn look_at_tills(&mut self) {
-        for counter in &mut self.counters {
-            if counter.hears_of_move() {
-                *self.seen.entry("till heard that it was moved".to_owned()).or_default() += 1;
-            }
         }
     }
 
