@@ -238,6 +238,10 @@ impl Office for Desk {
             Act::RevokeTerminal(terminal) => {
                 terminals::revoke(database, terminal).await.map_err(|error| error.to_string())
             }
+            Act::MoveTerminal { terminal, location } => {
+                let moved = terminals::move_to(database, terminal, &location.to_string()).await;
+                moved.map(drop).map_err(|error| error.to_string())
+            }
             Act::RotateKeys(_) if self.house.rotation() == Rotation::UnderWay => self.house.rotate().await,
             Act::RotateKeys(generation) => self.tell_cards(generation).await,
         }

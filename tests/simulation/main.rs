@@ -62,12 +62,21 @@ const ROTATION: [&str; 8] = [
     "forward signed with newer keys",
 ];
 
+/// What comes of a terminal that is moved.
+const MOVES: [&str; 5] = [
+    "terminal moved",
+    "till heard that it was moved",
+    "approved offline where the till was moved to",
+    "forward of where its terminal stood before",
+    "undoing left to the office",
+];
+
 /// And seldom: a tap torn in the middle of a script, a copy that comes when the card has left the keys that signed it.
 const SELDOM: [&str; 2] =
     ["card pulled away before it applied a script", "sale signed with keys that the card has left"];
 
 /// What no run of so many worlds may miss: that it could no longer happen would go unnoticed otherwise.
-const WORLDS_OF_ROTATION: usize = 20;
+const WORLDS_OF_MOST: usize = 20;
 const WORLDS_OF_ALL: usize = 100;
 
 fn must_have_seen(seen: &BTreeMap<String, usize>, all: &[&str]) {
@@ -106,8 +115,9 @@ async fn every_handover_is_booked_once_and_every_purse_is_right_whatever_fails()
         }
         panic!("{} of {} seeds fail: {others:?}\n{first}\n{}", failures.len(), seeds().len(), replay(first));
     }
-    if steps() >= STEPS && seeds().len() >= WORLDS_OF_ROTATION {
+    if steps() >= STEPS && seeds().len() >= WORLDS_OF_MOST {
         must_have_seen(&seen, &ROTATION);
+        must_have_seen(&seen, &MOVES);
     }
     if steps() >= STEPS && seeds().len() >= WORLDS_OF_ALL {
         must_have_seen(&seen, &SELDOM);

@@ -50,7 +50,7 @@ pub enum Sold {
 pub struct Counter {
     /// The terminal.
     pub terminal: Uuid,
-    /// Where it stands.
+    /// Where it stands, as far as it has said.
     pub location: Uuid,
     /// How far its clock is ahead.
     pub skew_ms: i64,
@@ -93,6 +93,11 @@ impl Counter {
             dies_at: None,
             dice,
         })
+    }
+
+    /// Whether the till has heard since this was asked last that it stands elsewhere.
+    pub fn hears_of_move(&mut self) -> bool {
+        std::mem::replace(&mut self.location, self.till.location()) != self.location
     }
 
     /// The till.

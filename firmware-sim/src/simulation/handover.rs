@@ -36,6 +36,8 @@ pub struct Handovers {
     made: BTreeMap<Uuid, Handover>,
     /// Sales whose terminal was withdrawn before it could ask how they ended.
     unknown: BTreeSet<Uuid>,
+    /// Sales that their terminal could not undo, as it stands elsewhere now.
+    left: BTreeSet<Uuid>,
 }
 
 impl Handovers {
@@ -62,11 +64,9 @@ impl Handovers {
         }
     }
 
-    /// It could not be undone, and the till says so.
-    pub fn not_undone(&mut self, sale: Uuid) {
-        if let Some(handover) = self.made.get_mut(&sale) {
-            handover.is_undone = false;
-        }
+    /// It could not be undone, and the till says so: the office undoes it, unless a void came where nobody heard of it.
+    pub fn leave_to_office(&mut self, sale: Uuid) {
+        self.left.insert(sale);
     }
 
     /// A part comes back.
@@ -108,14 +108,22 @@ impl Handovers {
                 continue;
             }
             let mut booked = model.sold(booked_as).unwrap_or_default();
-            if handover.is_offline && !handover.is_undone {
+            let is_undone = handover.is_undone && (!self.left.contains(sale) || model.is_voided(booked_as));
+            if handover.is_offline && !is_undone {
                 booked.extend(model.left_to_office(booked_as));
             }
             if let Some(attempt) = handover.instead_of {
                 booked.extend(model.sold(attempt).unwrap_or_default());
             }
-            let expected = if handover.is_undone { Vec::new() } else { handover.lines.clone() };
-            let (booked, expected) = (by_service(&booked), by_service(&expected));
+            let expected = if is_undone { Vec::new() } else { handover.lines.clone() };
+            let (booked, mut expected) = (by_service(&booked), by_service(&expected));
+            if let Some(attempt) = handover.instead_of.filter(|_| handover.is_undone && !is_undone) {
+                // of the two, only the attempt was undone before the terminal was moved
+                for (service, quantity) in model.came_back(attempt) {
+                    expected.entry(service).and_modify(|kept| *kept -= quantity);
+                }
+                expected.retain(|_, quantity| *quantity != 0);
+            }
             if booked != expected {
                 return Err(format!("sale {sale}: handed over {expected:?}, booked {booked:?} ({handover:?})"));
             }
@@ -140,9 +148,14 @@ impl Handovers {
         }
     }
 
-    /// What a thief had booked was handed to nobody we know, and what a withdrawn terminal began it cannot end.
+    /// What a thief had booked was handed to nobody we know, what a withdrawn terminal began it cannot end, and what was
+    /// begun elsewhere the office ends.
     fn is_excused(&self, model: &Model, sale: Uuid) -> bool {
-        model.is_thiefs(sale) || self.unknown.contains(&sale)
+        let is_left = |left: &Uuid| {
+            let booked_as = model.booked_as(*left);
+            booked_as == sale || model.attempt_named_by(booked_as) == Some(sale)
+        };
+        model.is_thiefs(sale) || self.unknown.contains(&sale) || self.left.iter().any(is_left)
     }
 }
 

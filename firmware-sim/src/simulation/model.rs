@@ -254,6 +254,11 @@ impl Model {
         }
     }
 
+    /// Whether the service knows that a terminal stands there.
+    pub fn stands_at(&self, terminal: Uuid, location: Uuid) -> bool {
+        self.terminals.get(&terminal).is_some_and(|terminal| terminal.location == location)
+    }
+
     /// What each client's purses must hold, in the order of [`PURSES`].
     pub fn purses(&self) -> BTreeMap<u32, [i64; 4]> {
         let purses = |client: &Client| PURSES.map(|purse| client.pots.get(purse).copied().unwrap_or(0));

@@ -14,6 +14,11 @@ pub enum Act {
     BlockCard(Uuid),
     UnblockCard(Uuid),
     RevokeTerminal(Uuid),
+    #[allow(missing_docs)]
+    MoveTerminal {
+        terminal: Uuid,
+        location: Uuid,
+    },
     /// All cards that have the keys of this generation are told to sign with them.
     RotateKeys(u8),
 }
@@ -133,6 +138,10 @@ impl Office for Calling {
             Act::BlockCard(card) => self.call(&["card", "block", &card.to_string()]).await,
             Act::UnblockCard(card) => self.call(&["card", "unblock", &card.to_string()]).await,
             Act::RevokeTerminal(terminal) => self.call(&["terminal", "revoke", &terminal.to_string()]).await,
+            Act::MoveTerminal { terminal, location } => {
+                let (terminal, location) = (terminal.to_string(), location.to_string());
+                self.call(&["terminal", "move", &terminal, "--location", &location]).await
+            }
             Act::RotateKeys(_) => self.call(&["keys", "rotate"]).await,
         };
         done.map(drop)

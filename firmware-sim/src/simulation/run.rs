@@ -114,6 +114,7 @@ enum Deed {
     Revoke,
     Forge,
     RotateKeys,
+    Move,
 }
 
 const DEEDS: &[(usize, Deed)] = &[
@@ -135,6 +136,7 @@ const DEEDS: &[(usize, Deed)] = &[
     (4, Deed::Revoke),
     (12, Deed::Forge),
     (8, Deed::RotateKeys),
+    (6, Deed::Move),
 ];
 
 /// Runs one seed.
@@ -205,6 +207,7 @@ impl<'a, O: Office> Run<'a, O> {
             self.network.bring_late(false).await;
             self.hear_recovered()?;
             self.look_at_cards();
+            self.look_at_tills();
             if self.network.failure().is_some() {
                 return Ok(());
             }
@@ -242,6 +245,7 @@ impl<'a, O: Office> Run<'a, O> {
             Deed::Revoke => self.revoke().await,
             Deed::Forge => self.forge().await,
             Deed::RotateKeys => self.rotate_keys().await,
+            Deed::Move => self.move_terminal().await,
         }
     }
 
@@ -253,6 +257,15 @@ impl<'a, O: Office> Run<'a, O> {
     fn look_at_cards(&mut self) {
         for what in self.cards.iter_mut().flat_map(Plastic::take_noticed) {
             *self.seen.entry(what.to_owned()).or_default() += 1;
+        }
+    }
+
+    /// Where tills hear that they stand.
+    fn look_at_tills(&mut self) {
+        for counter in &mut self.counters {
+            if counter.hears_of_move() {
+                *self.seen.entry("till heard that it was moved".to_owned()).or_default() += 1;
+            }
         }
     }
 

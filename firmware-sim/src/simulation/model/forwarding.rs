@@ -123,6 +123,9 @@ impl Model {
         if !self.lists.keys().any(|(known, _)| *known == location) {
             return Fate::Review { operation: None, sent_as: None, why: "location_unknown" };
         }
+        if !self.stands_at(terminal, location) {
+            *self.tally.entry("forward of where its terminal stood before".to_owned()).or_default() += 1;
+        }
         let is_revoked = self.terminals.get(&terminal).is_some_and(|terminal| terminal.is_revoked);
         if is_revoked && matches!(sale.payer, PayerText::Wallet(_)) {
             return Fate::Review { operation: None, sent_as: None, why: "terminal_revoked" };

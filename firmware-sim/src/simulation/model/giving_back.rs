@@ -71,6 +71,32 @@ impl Model {
         Expected::Operation(id)
     }
 
+    /// Whether a sale, or the attempt that it took the place of, stands at another location than this terminal now.
+    pub fn is_elsewhere(&self, sale: Uuid, terminal: Uuid) -> bool {
+        let sale = self.meant(sale, terminal);
+        let of = self.operations.get(&sale);
+        let attempt = of.and_then(|of| of.reference).and_then(|attempt| self.operations.get(&attempt));
+        let mut all = of.into_iter().chain(attempt).filter(|of| of.kind == "sale");
+        all.any(|of| !self.stands_at(terminal, of.location))
+    }
+
+    /// The attempt that a sale took the place of.
+    pub fn attempt_named_by(&self, sale: Uuid) -> Option<Uuid> {
+        self.operations.get(&sale).filter(|of| of.kind == "sale" && of.request.is_some())?.reference
+    }
+
+    /// Whether a sale was undone whole.
+    pub fn is_voided(&self, sale: Uuid) -> bool {
+        let is_it = |of: &Operation| of.kind == "void" && of.outcome == "booked" && of.reference == Some(sale);
+        self.operations.values().any(is_it)
+    }
+
+    /// What came back of a sale's lines.
+    pub fn came_back(&self, sale: Uuid) -> Vec<(Uuid, i64)> {
+        let lines = self.operations.get(&sale).map_or(&[][..], |of| &of.lines);
+        lines.iter().map(|line| (line.service, line.came_back)).collect()
+    }
+
     fn giving_back(&self, kind: &'static str, terminal: Uuid, location: Uuid) -> Operation {
         Operation {
             kind,

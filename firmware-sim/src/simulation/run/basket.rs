@@ -52,7 +52,9 @@ impl<O> Run<'_, O> {
 
     /// What of a basket counts against offline limits: all that some buyer could be refused, at its dearest.
     pub(super) fn limited_cents(&self, terminal: Uuid, lines: &[(Uuid, u32)]) -> u64 {
-        let location = self.world.terminals.iter().find(|known| known.terminal == terminal).map(|known| known.location);
+        // where the till thinks that it stands
+        let till = self.counters.iter().find(|counter| counter.terminal == terminal);
+        let location = till.map(|counter| counter.till().location());
         let prices = location.and_then(|location| self.list(location, Age::Current)).map(|list| list.prices.as_slice());
         let mut cents = 0;
         for (service, quantity) in lines {

@@ -1,4 +1,4 @@
-//! What the office does: blocks cards, lets them pay again, withdraws terminals, begins a rotation of keys.
+//! What the office does: blocks cards, lets them pay again, moves and withdraws terminals, begins a rotation of keys.
 
 use std::time::Duration;
 
@@ -33,6 +33,23 @@ impl<O: Office> Run<'_, O> {
         self.network.model.rotated(generation);
         self.note(format!("the office: cards are to sign with keys of generation {generation}"));
         self.see("keys rotated");
+        Ok(())
+    }
+
+    /// A till is put at another location. It hears so in answer to its next heartbeat, and sells as before until then.
+    pub(super) async fn move_terminal(&mut self) -> Result<(), String> {
+        let place = self.dice.below(self.counters.len());
+        let location = self.dice.pick(&self.world.locations).copied();
+        let terminal = self.counters.get(place).filter(|counter| !counter.is_wiped).map(|counter| counter.terminal);
+        let (Some(terminal), Some(location)) = (terminal, location) else { return Ok(()) };
+        if self.network.model.stands_at(terminal, location) || self.network.model.is_revoked(terminal) {
+            return Ok(());
+        }
+        self.office.act(Act::MoveTerminal { terminal, location }).await?;
+        tokio::time::sleep(REMEMBERED).await;
+        self.network.model.moved(terminal, location);
+        self.note(format!("the office moves terminal {terminal} to location {location}"));
+        self.see("terminal moved");
         Ok(())
     }
 

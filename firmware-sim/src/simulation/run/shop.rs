@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::Run;
 use crate::answer::Outcome;
+use crate::files::TerminalFile;
 use crate::request::{Client, Mode};
 use crate::simulation::bare::post;
 use crate::simulation::counter::{Customer, Sold, was_refused};
@@ -93,6 +94,9 @@ impl<O: Office> Run<'_, O> {
             }
             Ended::Offline { id, sequence, instead_of, .. } => {
                 self.within_limits(terminal, payer, *sequence, lines)?;
+                if self.world.terminals.iter().any(|file| file.terminal == terminal && !self.is_at(file)) {
+                    self.see("approved offline where the till was moved to");
+                }
                 let lines = lines.iter().map(|(service, quantity)| (*service, i64::from(*quantity))).collect();
                 let handover = Handover {
                     terminal,
@@ -107,6 +111,12 @@ impl<O: Office> Run<'_, O> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether a till thinks that it stands where it was set up.
+    fn is_at(&self, file: &TerminalFile) -> bool {
+        let till = self.counters.iter().find(|counter| counter.terminal == file.terminal);
+        till.is_none_or(|counter| counter.till().location() == file.location)
     }
 
     /// What is approved offline is within what the location allows, counted here from what tills said.
@@ -231,11 +241,10 @@ impl<O: Office> Run<'_, O> {
                     Recovered::Undone { .. } => {}
                     Recovered::NotUndone { sale, reason } => {
                         let is_well = matches!(reason.as_deref(), Some("nothing_left" | "not_approved" | "id-too-old"));
-                        // the till's clock was wrong, and the service booked it under an id of its own: the office undoes it
-                        let is_renamed =
-                            reason.as_deref() == Some("sale-unknown") && self.network.model.is_renamed(sale);
-                        if is_renamed {
-                            self.handovers.not_undone(sale);
+                        // it was sold where the terminal no longer stands, for which it does not exist: the office undoes it
+                        let model = &self.network.model;
+                        if reason.as_deref() == Some("sale-unknown") && model.is_elsewhere(sale, counter.terminal) {
+                            self.handovers.leave_to_office(sale);
                             *self.seen.entry("undoing left to the office".to_owned()).or_default() += 1;
                         } else if !is_well {
                             return Err(format!("sale {sale} cannot be undone: {reason:?}"));
