@@ -198,6 +198,10 @@ impl Till {
 
     /// What came of a request that is not of a sale.
     pub(super) fn replied_in_background(&mut self, purpose: Purpose, reply: Result<Reply, NoAnswer>, now_ms: u64) {
+        let void = match purpose {
+            Purpose::Note(id) => self.ask_first(id),
+            _ => None,
+        };
         let reply = match reply {
             Ok(reply) => reply,
             Err(_) => return self.is_away(now_ms),
@@ -230,7 +234,7 @@ impl Till {
                 self.forwarded(purpose, &reply, now_ms);
             }
             Purpose::Note(id) => {
-                if !self.replied_to_note(id, &reply) {
+                if !self.replied_to_note(id, void, &reply) {
                     self.schedule.note_ms = now_ms.saturating_add(self.setup.retry_min_ms);
                 }
             }
@@ -296,6 +300,8 @@ impl Till {
         self.cache.cards = None;
         self.cache.put_together();
         self.schedule.read_at_once();
+        // what the service does not have here it may have there
+        self.notes.iter_mut().for_each(|note| note.cancels_with = None);
     }
 
     /// Sets the clock by the `Date` of a 401 that is about time; answers whether that changed anything.

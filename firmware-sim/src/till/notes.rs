@@ -2,6 +2,10 @@
 //!
 //! After a restart the service is asked how each ended. What it never got is voided, so that a late copy books nothing;
 //! what it approved is told to staff, who know whether it was handed over. What staff gave up is voided.
+//!
+//! That the service never got a sale is believed for the void that follows at once, and is written down nowhere: a terminal that
+//! was moved hears the same of a sale that was approved and handed over where it stood before, and must not undo that
+//! when it is moved back.
 
 use std::collections::BTreeSet;
 
@@ -54,6 +58,9 @@ pub(super) struct Note {
     /// Whether staff wait for a word: a sale that was called approved, or that they asked to undo.
     #[serde(default)]
     pub is_awaited: bool,
+    /// The service said just now that it has no such sale: a void of this id follows.
+    #[serde(skip)]
+    pub cancels_with: Option<Uuid>,
 }
 
 impl Note {
@@ -62,8 +69,17 @@ impl Note {
         !matches!(self.undoing, Undoing::Asking | Undoing::Writing)
     }
 
+    /// The void by which it is undone, whatever became of it.
+    const fn undoes_with(&self) -> Option<Uuid> {
+        match self.undoing {
+            Undoing::Undo { void } => Some(void),
+            _ => None,
+        }
+    }
+
     pub(super) const fn new(id: Uuid, client: Client, staff: Option<Uuid>, undoing: Undoing) -> Self {
-        Self { id, client, staff, undoing, instead_of: None, attempt_is_undone: false, is_awaited: false }
+        let (instead_of, cancels_with) = (None, None);
+        Self { id, client, staff, undoing, instead_of, attempt_is_undone: false, is_awaited: false, cancels_with }
     }
 }
 
@@ -203,38 +219,48 @@ impl Till {
 
     /// Sends what the oldest note asks for; none if there is nothing.
     pub(super) fn send_note(&mut self) -> Option<Next> {
+        let stamp_ms = self.stamp(self.last_ms);
+        let is_fresh = |void: &Uuid| stamp_ms.abs_diff(made_ms(*void)) <= VOID_MS;
+        for note in &mut self.notes {
+            note.cancels_with = note.cancels_with.filter(is_fresh);
+        }
         let note = self.next_note()?;
         let (id, purpose) = (note.id, Purpose::Note(note.id));
-        match note.undoing {
-            Undoing::Undo { void } => {
+        match note.undoes_with().or(note.cancels_with) {
+            Some(void) => {
                 let body = serde_json::to_vec(&Void { id: void, staff: note.staff, client: note.client }).ok()?;
                 let path = format!("{}/void", sale_path(note.instead_of.unwrap_or(id)));
                 Some(self.request(purpose, path, Some((Bytes::from(body), void))))
             }
-            _ => Some(self.request(purpose, sale_path(id), None)),
+            None => Some(self.request(purpose, sale_path(id), None)),
         }
+    }
+
+    /// What was asked of a sale is asked again before it is voided; answers the void that was sent, if one was.
+    pub(super) fn ask_first(&mut self, id: Uuid) -> Option<Uuid> {
+        let note = self.notes.iter_mut().find(|note| note.id == id)?;
+        let cancels_with = note.cancels_with.take();
+        note.undoes_with().or(cancels_with)
     }
 
     /// Whether a void was refused for the time in its id. A sale of the far past can never be booked, and needs no undoing;
     /// one of the future may still be.
-    fn has_wrong_time(&mut self, note: &Note, reply: &Reply) -> bool {
-        let Undoing::Undo { void } = note.undoing else { return false };
+    fn has_wrong_time(&mut self, note: &Note, void: Uuid, reply: &Reply) -> bool {
         let slug = problem(reply).slug;
         if !matches!(slug.as_str(), "id-too-new" | "id-too-old") {
             return false;
         }
         self.set_clock(reply, self.last_ms);
-        let made_ms = void.get_timestamp().map_or(0, |made| made.to_unix().0 * 1000);
         // a new id helps no sale that is too old itself
-        let sold_ms = note.id.get_timestamp().map_or(0, |sold| sold.to_unix().0 * 1000);
+        let sold_ms = made_ms(note.id);
         let stamp_ms = self.stamp(self.last_ms);
-        slug == "id-too-new" || (stamp_ms.saturating_sub(sold_ms) < ID_MS && stamp_ms.abs_diff(made_ms) > VOID_MS)
+        slug == "id-too-new" || (stamp_ms.saturating_sub(sold_ms) < ID_MS && stamp_ms.abs_diff(made_ms(void)) > VOID_MS)
     }
 
     /// What came of it. Answers whether it is over.
-    pub(super) fn replied_to_note(&mut self, id: Uuid, reply: &Reply) -> bool {
+    pub(super) fn replied_to_note(&mut self, id: Uuid, sent: Option<Uuid>, reply: &Reply) -> bool {
         let Some(note) = self.notes.iter().find(|note| note.id == id).cloned() else { return true };
-        let is_void = matches!(note.undoing, Undoing::Undo { .. });
+        let is_void = sent.is_some();
         match reply.status {
             200 => {
                 let answer = Answer::read(&reply.body).ok();
@@ -250,13 +276,26 @@ impl Till {
                 self.forget_note(id);
                 true
             }
-            404 if !is_void => {
-                self.note_undo(id, note.client, note.staff);
-                true
-            }
+            404 if !is_void => match self.new_id(self.last_ms) {
+                Ok(void) => {
+                    let known = self.notes.iter_mut().find(|known| known.id == id);
+                    known.into_iter().for_each(|note| note.cancels_with = Some(void));
+                    true
+                }
+                Err(error) => {
+                    self.own_problem = Some(error.to_string());
+                    false
+                }
+            },
             // the clock was wrong when the void got its id: another one, by the service's clock
-            422 if self.has_wrong_time(&note, reply) => {
-                self.undo_noted(note);
+            422 if sent.is_some_and(|void| self.has_wrong_time(&note, void, reply)) => {
+                if matches!(note.undoing, Undoing::Undo { .. }) {
+                    self.undo_noted(note);
+                } else {
+                    // one whose time lies ahead keeps no other waiting
+                    self.notes.retain(|known| known.id != id);
+                    self.notes.push(note);
+                }
                 false
             }
             400..=499 if is_void && !matches!(reply.status, 401 | 429) => {
@@ -294,4 +333,9 @@ impl Till {
         }
         true
     }
+}
+
+/// The time in an id.
+fn made_ms(id: Uuid) -> u64 {
+    id.get_timestamp().map_or(0, |made| made.to_unix().0 * 1000)
 }

@@ -140,6 +140,42 @@ fn a_program_that_dies_while_it_asks_finds_out_afterwards() {
 }
 
 #[test]
+fn what_was_not_there_to_be_asked_for_is_asked_for_again_before_it_is_voided() {
+    // the terminal was moved, and is moved back: the sale is not known at the one place, and approved at the other
+    for is_killed in [true, false] {
+        let mut world = World::new();
+        world.till.sell(wanted(Buyer::Card, &[line(1, 1)]), world.now_ms).unwrap();
+        world.till.tap(&mut card(5), None, world.now_ms);
+        let Next::Send(request) = world.till.step(world.now_ms) else { panic!() };
+        world.network = Network::AnswerLost;
+        world.carry(&request);
+        world.restart();
+        let (sale, path) = (request.post.unwrap().1, "/api/v1/sales/");
+        world.network = Network::Up;
+        let answer = world.book.answers.lock().unwrap().remove(&sale).unwrap();
+        let void = loop {
+            match world.till.step(world.now_ms) {
+                Next::Send(request) if request.path.starts_with(path) && request.post.is_some() => break request,
+                Next::Send(request) => world.carry(&request),
+                other => panic!("{other:?}"),
+            }
+        };
+        world.book.answers.lock().unwrap().insert(sale, answer);
+        if is_killed {
+            world.restart();
+        } else {
+            world.network = Network::Refused;
+            world.carry(&void);
+            world.network = Network::Up;
+        }
+        world.rest(600_000);
+        let client = request::Client::Card(Uuid::from_bytes([5; 16]));
+        assert_eq!(world.till.take_recovered(), [Recovered::Approved { sale, client }], "{is_killed}");
+        assert!(!world.book.closed.lock().unwrap().contains(&sale));
+    }
+}
+
+#[test]
 fn a_torn_tap_goes_on_with_what_the_card_signed() {
     for (left, after) in [(0, false), (1, false), (1, true)] {
         let mut world = World::new();
