@@ -1,9 +1,13 @@
-//! `pasje explain sale|refund`: the rules, asked with plain JSON and no database.
+//! `pasje explain budget|sale|refund`: the rules, asked with plain JSON and no database.
 //!
 //! Reads a JSON array of inputs and answers a JSON array of answers, one each, in order. Bad input is an error that
 //! names the case (from 0) and the field; then nothing is answered.
 
+mod budget;
+
 use serde::{Deserialize, Deserializer, Serialize};
+
+pub use budget::budgets;
 
 use crate::domain::funding::{
     Caps, CareFromSavings, Free, Funding, FundingLine, LineKind, PricedLine, PurseName, Rules, Shortfall, Source,
@@ -51,11 +55,30 @@ enum UnitInput {
     Pnt,
 }
 
+impl From<UnitInput> for Unit {
+    fn from(unit: UnitInput) -> Unit {
+        match unit {
+            UnitInput::Eur => Unit::Eur,
+            UnitInput::Min => Unit::Min,
+            UnitInput::Pnt => Unit::Pnt,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum UnplannedInput {
     Personal,
     Collective,
+}
+
+impl From<UnplannedInput> for Unplanned {
+    fn from(unplanned: UnplannedInput) -> Unplanned {
+        match unplanned {
+            UnplannedInput::Personal => Unplanned::Personal,
+            UnplannedInput::Collective => Unplanned::Collective,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -193,16 +216,9 @@ fn cases<T: for<'de> Deserialize<'de>>(input: &str) -> Result<Vec<T>, ExplainErr
 
 fn sale(input: &SaleInput) -> Result<SaleAnswer, String> {
     use crate::domain::funding::FundingError;
-    let unit = match input.unit {
-        UnitInput::Eur => Unit::Eur,
-        UnitInput::Min => Unit::Min,
-        UnitInput::Pnt => Unit::Pnt,
-    };
+    let unit = Unit::from(input.unit);
     let rules = Rules {
-        unplanned: match input.scheme.unplanned {
-            UnplannedInput::Personal => Unplanned::Personal,
-            UnplannedInput::Collective => Unplanned::Collective,
-        },
+        unplanned: input.scheme.unplanned.into(),
         extras_from_budget: input.scheme.extras_from_budget,
         extras_from_savings: input.scheme.extras_from_savings,
         care_from_savings: match input.scheme.care_from_savings {

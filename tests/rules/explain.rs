@@ -20,6 +20,11 @@ fn sales_are_paid_as_in_the_worked_cases() {
 }
 
 #[test]
+fn a_month_brings_what_the_worked_cases_say() {
+    agrees(include_str!("cases/budget.json"), explain::budgets);
+}
+
+#[test]
 fn refunds_give_back_as_in_the_worked_cases() {
     agrees(include_str!("cases/refund.json"), explain::refunds);
 }
