@@ -41,8 +41,8 @@ pub async fn begin_batch(mut conn: &AsyncPgConnection) -> Result<Batch, DbError>
 
 const INSERT_OPERATIONS: &str = "INSERT INTO ledger.operation (batch, booked_at, id, wallet, kind, outcome, authority, \
      request_hash, book_date, terminal, location, staff, card, counter, price_list, reference, unit_value_cents, \
-     card_generation) \
-     SELECT ?, ?, unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), \
+     card_generation, month) \
+     SELECT ?, ?, unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), \
      unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?)";
 
 const INSERT_LINES: &str = "INSERT INTO ledger.line (batch, id, line, service, quantity, kind, price_cents, units, \
@@ -103,7 +103,8 @@ async fn insert_headers(mut conn: &AsyncPgConnection, batch: Batch, rows: &[&Boo
         .bind(column(&operations, |o| o.price_list.map(u32::cast_signed)))
         .bind(column(&operations, |o| o.reference.map(OperationId::uuid)))
         .bind(column(&operations, |o| o.unit_value_cents))
-        .bind(column(&operations, |o| o.card_generation.map(i16::from)));
+        .bind(column(&operations, |o| o.card_generation.map(i16::from)))
+        .bind(column(&operations, |o| o.month));
     query.execute(&mut conn).await?;
     Ok(())
 }
@@ -231,13 +232,13 @@ fn account(number: i64) -> Result<Account, DbError> {
 type HeaderRow = (
     (SqlUuid, BigInt, SmallInt, SmallInt, SmallInt, Nullable<Binary>, Date),
     (Nullable<SqlUuid>, Nullable<SqlUuid>, Nullable<SqlUuid>, Nullable<SqlUuid>, Nullable<BigInt>),
-    (Nullable<Integer>, Nullable<SqlUuid>, Nullable<BigInt>, Nullable<SmallInt>),
+    (Nullable<Integer>, Nullable<SqlUuid>, Nullable<BigInt>, Nullable<SmallInt>, Nullable<Date>),
 );
 
 type Header = (
     (Uuid, i64, i16, i16, i16, Option<Vec<u8>>, NaiveDate),
     (Option<Uuid>, Option<Uuid>, Option<Uuid>, Option<Uuid>, Option<i64>),
-    (Option<i32>, Option<Uuid>, Option<i64>, Option<i16>),
+    (Option<i32>, Option<Uuid>, Option<i64>, Option<i16>, Option<NaiveDate>),
 );
 
 /// Operations with all their rows, by id. Ids that are not there are missing from the answer.
@@ -248,7 +249,7 @@ pub async fn load(mut conn: &AsyncPgConnection, ids: &[OperationId]) -> Result<H
     let (Some(least), Some(greatest)) = (ids.iter().min(), ids.iter().max()) else { return Ok(HashMap::new()) };
     let query: Statement<HeaderRow> = statement(
         "SELECT id, wallet, kind, outcome, authority, request_hash, book_date, terminal, location, staff, card, \
-         counter, price_list, reference, unit_value_cents, card_generation FROM ledger.operation \
+         counter, price_list, reference, unit_value_cents, card_generation, month FROM ledger.operation \
          WHERE id BETWEEN ? AND ? AND id = ANY(?)",
     )
     .bind(least.uuid())
@@ -267,7 +268,7 @@ pub async fn load(mut conn: &AsyncPgConnection, ids: &[OperationId]) -> Result<H
 
 fn read_header(row: Header) -> Result<Booked, DbError> {
     let ((id, wallet, kind, outcome, authority, hash, book_date), places, rest) = row;
-    let (price_list, reference, value, generation) = rest;
+    let (price_list, reference, value, generation, month) = rest;
     let (terminal, location, staff, card, counter) = places;
     let owner = Owner::from_field(wallet).ok_or_else(|| corrupt("operation.wallet"))?;
     let kind = OperationKind::from_code(kind.into()).ok_or_else(|| corrupt("operation.kind"))?;
@@ -283,6 +284,7 @@ fn read_header(row: Header) -> Result<Booked, DbError> {
     operation.price_list = price_list.map(i32::cast_unsigned);
     operation.reference = optional_id(reference)?;
     operation.unit_value_cents = value;
+    operation.month = month;
     operation.card_generation =
         generation.map(u8::try_from).transpose().map_err(|_| corrupt("operation.card_generation"))?;
     Ok(Booked { operation, book_date })

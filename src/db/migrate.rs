@@ -30,11 +30,23 @@ pub const TABLE_RIGHTS: &[(&str, &str)] = &[
          UPDATE (offline_terminal_cents), UPDATE (offline_terminal_records), UPDATE (offline_hours)",
     ),
     ("public.scheme", "SELECT, INSERT"),
+    ("public.scheme_start", "SELECT, INSERT, UPDATE (month)"),
+    ("public.tariff", "SELECT, INSERT, UPDATE (code), UPDATE (to_date), UPDATE (day_cents), UPDATE (source)"),
+    (
+        "public.indication",
+        "SELECT, INSERT, UPDATE (to_date), UPDATE (profile), UPDATE (delivery), UPDATE (treatment), UPDATE (day_activities)",
+    ),
+    ("public.addition", "SELECT, INSERT, UPDATE (to_date), UPDATE (day_cents)"),
+    (
+        "public.representative",
+        "SELECT, INSERT, UPDATE (name), UPDATE (for_money), UPDATE (for_care), UPDATE (email), UPDATE (to_date)",
+    ),
     (
         "public.wallet",
         "SELECT, INSERT, UPDATE (buyer), UPDATE (status), UPDATE (budget), UPDATE (budget_held), UPDATE (reserve), \
          UPDATE (reserve_held), UPDATE (savings), UPDATE (savings_held), UPDATE (credit), UPDATE (credit_held), \
-         UPDATE (credit_cents), UPDATE (credit_cents_held), UPDATE (scheme)",
+         UPDATE (credit_cents), UPDATE (credit_cents_held), UPDATE (scheme), \
+         UPDATE (month)",
     ),
     ("public.shared_buffer", "SELECT, INSERT, UPDATE (balance)"),
     ("public.buffer_draw", "SELECT, INSERT, UPDATE (used)"),
@@ -48,8 +60,22 @@ pub const TABLE_RIGHTS: &[(&str, &str)] = &[
     // What a script says, and to which card, stays: only what became of it is written.
     ("public.card_script", "SELECT, INSERT, UPDATE (confirmed_at), UPDATE (replaced_by)"),
     // Whoever is a client must be able to be forgotten.
-    ("public.client", "SELECT, INSERT, UPDATE (number), UPDATE (display_name)"),
-    ("public.service", "SELECT, INSERT, UPDATE (name), UPDATE (name_en), UPDATE (category)"),
+    (
+        "public.client",
+        "SELECT, INSERT, UPDATE (number), UPDATE (display_name), UPDATE (location), UPDATE (arrived_on), UPDATE (left_on), \
+         UPDATE (supporter)",
+    ),
+    (
+        "public.service",
+        "SELECT, INSERT, UPDATE (name), UPDATE (name_en), UPDATE (category), UPDATE (code), UPDATE (function), \
+         UPDATE (vat_basis_points), UPDATE (included_per_day), UPDATE (from_savings), UPDATE (council_agreed_on), \
+         UPDATE (published_on)",
+    ),
+    ("public.service_kind", "SELECT, INSERT, UPDATE (kind)"),
+    (
+        "public.service_price",
+        "SELECT, INSERT, UPDATE (price_cents), UPDATE (minutes), UPDATE (points), UPDATE (points_reason)",
+    ),
     (
         "public.terminal",
         "SELECT, INSERT, UPDATE (name), UPDATE (status), UPDATE (location), UPDATE (last_seen_at), UPDATE (journal_last), \
@@ -69,6 +95,23 @@ pub const TABLE_RIGHTS: &[(&str, &str)] = &[
     ),
     ("public.hold", "SELECT, INSERT, UPDATE (remaining)"),
     ("public.month_phase", "SELECT, INSERT"),
+    ("public.month_grant", "SELECT, INSERT"),
+    ("public.month_statement", "SELECT, INSERT"),
+    ("public.plan_month", "SELECT, INSERT, UPDATE (planned), UPDATE (held), UPDATE (done), UPDATE (released)"),
+    (
+        "public.plan_line",
+        "SELECT, INSERT, UPDATE (dropped_from), UPDATE (drop_reason), UPDATE (consequences_explained_by), \
+         UPDATE (consequences_explained_on)",
+    ),
+    ("public.plan_consent", "SELECT, INSERT"),
+    ("public.network_meeting", "SELECT, INSERT"),
+    ("public.plan_review", "SELECT, INSERT"),
+    ("public.agenda_address", "SELECT, INSERT, UPDATE (withdrawn_at)"),
+    ("public.absence", "SELECT, INSERT, UPDATE (returned_on), UPDATE (permitted_until), UPDATE (withdrawn_at)"),
+    ("public.absence_setting", "SELECT, INSERT"),
+    ("public.occurrence_mark", "SELECT, INSERT"),
+    ("public.task", "SELECT, INSERT, UPDATE (done_at), UPDATE (done_by), UPDATE (how)"),
+    ("public.captured_day", "SELECT, INSERT"),
     ("public.payout", "SELECT, INSERT, UPDATE (status)"),
     ("public.payout_approval", "SELECT, INSERT"),
     ("public.price_list", "SELECT, INSERT, UPDATE (superseded_at)"),

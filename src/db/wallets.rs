@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, NaiveDate, Utc};
-use diesel::sql_types::{BigInt, Bool, Date, Integer, SmallInt};
+use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, SmallInt};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::statement::{Statement, statement};
@@ -14,9 +14,12 @@ use crate::domain::money::{Amount, Unit};
 use crate::domain::wallet::{Buyer, Purse, Wallet};
 
 type PurseSql = (BigInt, BigInt);
-type WalletSql = ((BigInt, Integer, SmallInt, SmallInt, SmallInt), (PurseSql, PurseSql, PurseSql, PurseSql, PurseSql));
+type WalletSql = (
+    (BigInt, Integer, SmallInt, SmallInt, SmallInt, Nullable<Date>),
+    (PurseSql, PurseSql, PurseSql, PurseSql, PurseSql),
+);
 type PurseRow = (i64, i64);
-type WalletRow = ((i64, i32, i16, i16, i16), (PurseRow, PurseRow, PurseRow, PurseRow, PurseRow));
+type WalletRow = ((i64, i32, i16, i16, i16, Option<NaiveDate>), (PurseRow, PurseRow, PurseRow, PurseRow, PurseRow));
 
 /// Wallets that are locked, as their rows stand.
 pub struct Locked(Vec<WalletRow>);
@@ -31,7 +34,7 @@ pub async fn lock(mut conn: &AsyncPgConnection, ids: &[WalletId]) -> Result<Lock
         return Ok(Locked(Vec::new()));
     }
     let query: Statement<WalletSql> = statement(
-        "SELECT id, scheme, unit, buyer, status, budget, budget_held, reserve, reserve_held, savings, savings_held, \
+        "SELECT id, scheme, unit, buyer, status, month, budget, budget_held, reserve, reserve_held, savings, savings_held, \
          credit, credit_held, credit_cents, credit_cents_held \
          FROM wallet WHERE id = ANY(?) ORDER BY id FOR UPDATE",
     )
@@ -85,7 +88,7 @@ async fn rules(mut conn: &AsyncPgConnection, schemes: &[i32]) -> Result<HashMap<
 }
 
 fn read_row(row: WalletRow, rules: Rules) -> Result<Wallet, DbError> {
-    let ((id, _, unit, buyer, status), purses) = row;
+    let ((id, _, unit, buyer, status, month), purses) = row;
     let unit = Unit::from_code(unit.into()).ok_or_else(|| corrupt("wallet.unit"))?;
     let purse = |(balance, held): PurseRow, unit: Unit| {
         let amount = |minor| Amount::new(minor, unit).map_err(|_| corrupt("wallet.purse"));
@@ -97,6 +100,7 @@ fn read_row(row: WalletRow, rules: Rules) -> Result<Wallet, DbError> {
         rules,
         buyer: Buyer::from_code(buyer.into()).ok_or_else(|| corrupt("wallet.buyer"))?,
         is_closed: status != 1,
+        month,
         purses: [
             purse(purses.0, unit)?,
             purse(purses.1, unit)?,

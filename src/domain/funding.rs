@@ -291,6 +291,8 @@ stored_codes! {
         PayoutPaid = 31 "payout_paid",
         /// The client agreed to pay what a sale sold offline could not.
         LossTakenOver = 32 "loss_taken_over",
+        /// A month's grant was another.
+        Corrected = 33 "corrected",
     }
 }
 

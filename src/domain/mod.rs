@@ -13,6 +13,7 @@ pub mod flow;
 pub mod forward;
 pub mod funding;
 pub mod grant;
+pub mod grant_rules;
 pub mod hex;
 pub mod hold;
 pub mod indication;

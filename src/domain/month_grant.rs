@@ -6,9 +6,9 @@ use chrono::{Datelike, NaiveDate};
 
 use super::funding::Unplanned;
 use super::grant::{Grant, units_for};
+use super::grant_rules::{Basis, Cut, GrantRules};
 use super::indication::{Delivery, Indication, Period};
 use super::money::{Amount, AmountError, Unit, wide_ratio};
-use super::scheme::{Basis, Cut, GrantRules};
 use super::tariff::{Addition, Tariff};
 
 /// A month of the calendar.

@@ -101,6 +101,12 @@ stored_codes! {
         BufferDraw = 19 "buffer_draw",
         /// An offline loss, or a part of it, taken over from own money.
         Settle = 20 "settle",
+        /// A month's grant was another: the difference.
+        Correction = 21 "correction",
+        /// Planned occurrences of a day, delivered and paid.
+        Delivery = 22 "delivery",
+        /// A month is closed: what is left is saved or lapses.
+        MonthClose = 23 "month_close",
     }
 }
 
@@ -293,6 +299,8 @@ pub struct Operation {
     pub reference: Option<OperationId>,
     /// Cents a point or an hour, of a grant or an exchange.
     pub unit_value_cents: Option<i64>,
+    /// The first day of the month that the wallet was in: what is booked belongs to it.
+    pub month: Option<NaiveDate>,
     pub lines: Vec<Line>,
     pub transfers: Vec<Transfer>,
     pub hold_entries: Vec<HoldEntry>,
@@ -365,6 +373,7 @@ impl Operation {
             price_list: None,
             reference: None,
             unit_value_cents: None,
+            month: None,
             lines: Vec::new(),
             transfers: Vec::new(),
             hold_entries: Vec::new(),

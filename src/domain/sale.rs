@@ -283,6 +283,7 @@ impl<'a> Deal<'a> {
         operation.staff = request.staff;
         operation.price_list = Some(request.price_list);
         operation.reference = request.instead_of();
+        operation.month = wallet.as_ref().and_then(|wallet| wallet.month);
         let card = match request.payer {
             Payer::Card(Tap { card, .. }) => {
                 operation.card = Some(card);

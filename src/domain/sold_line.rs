@@ -15,6 +15,7 @@ pub fn tombstone(id: OperationId, cause: &Operation, outcome: Outcome) -> Operat
     tombstone.terminal = cause.terminal;
     tombstone.location = cause.location;
     tombstone.reference = Some(cause.id);
+    tombstone.month = cause.month;
     tombstone
 }
 

@@ -1,5 +1,7 @@
 //! A wallet: all purses of one client, and what a booking does to them.
 
+use chrono::NaiveDate;
+
 use super::account::{Account, WalletId};
 use super::funding::{Free, PurseName, Rules};
 use super::money::{Amount, AmountError, Unit};
@@ -17,12 +19,19 @@ pub enum Buyer {
     Mpt = 3,
     /// No Wlz indication: tenant, partner.
     NoWlz = 4,
+    /// A guest, who has no wallet.
+    Guest = 5,
+    /// A staff member, who has none either.
+    Staff = 6,
 }
 
 impl Buyer {
+    /// All buyers, by code.
+    pub const ALL: [Buyer; 6] = [Buyer::Verblijf, Buyer::Vpt, Buyer::Mpt, Buyer::NoWlz, Buyer::Guest, Buyer::Staff];
+
     /// The buyer with this code.
     pub fn from_code(code: i64) -> Option<Buyer> {
-        [Buyer::Verblijf, Buyer::Vpt, Buyer::Mpt, Buyer::NoWlz].into_iter().find(|buyer| *buyer as i64 == code)
+        Buyer::ALL.into_iter().find(|buyer| *buyer as i64 == code)
     }
 
     /// The code as stored.
@@ -37,6 +46,8 @@ impl Buyer {
             Buyer::Vpt => "vpt",
             Buyer::Mpt => "mpt",
             Buyer::NoWlz => "no_wlz",
+            Buyer::Guest => "guest",
+            Buyer::Staff => "staff",
         }
     }
 }
@@ -70,6 +81,8 @@ pub struct Wallet {
     pub rules: Rules,
     pub buyer: Buyer,
     pub is_closed: bool,
+    /// The first day of the month it is in: what is booked belongs to it. None: no month was opened yet.
+    pub month: Option<NaiveDate>,
     /// In the order of [`PurseName::ALL`].
     pub purses: [Purse; 5],
 }

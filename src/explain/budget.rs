@@ -5,10 +5,10 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{ExplainError, Minor, UnitInput, UnplannedInput, cases};
+use crate::domain::grant_rules::{GrantRules, RulesError, WrittenDeduction, WrittenRules};
 use crate::domain::indication::{Delivery, Indication, Package, Period};
 use crate::domain::money::Unit;
 use crate::domain::month_grant::{Entitled, Month, MonthGrant, MonthGrantError, month_grant};
-use crate::domain::scheme::{GrantRules, RulesError, WrittenDeduction, WrittenRules};
 use crate::domain::tariff::{Addition, Tariff};
 
 #[derive(Deserialize)]

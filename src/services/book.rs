@@ -187,6 +187,7 @@ async fn book_in_transaction<B: Booking>(conn: &mut AsyncPgConnection, request: 
     request.id().check_window(batch.booked_at).map_err(Problem::from)?;
     let mut operation = Operation::new(request.id(), owner, request.kind(), Outcome::Booked, request.authority());
     operation.request_hash = Some(hash);
+    operation.month = wallet.as_ref().and_then(|wallet| wallet.month);
     let mut books =
         Books { conn, wallet, book_date, now: batch.booked_at, operation, beside: None, hold_expires_at: None };
     let outcome = request.decide(&mut books).await?;

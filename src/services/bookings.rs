@@ -202,6 +202,7 @@ impl VoidRequest {
         let mut beside =
             Operation::new(request.id, books.operation.owner, OperationKind::Void, Outcome::Booked, self.authority());
         beside.request_hash = Some(request.hash());
+        beside.month = books.operation.month;
         beside.terminal = Some(self.terminal.id);
         beside.location = Some(self.terminal.location);
         beside.staff = self.staff;

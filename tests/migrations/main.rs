@@ -72,6 +72,32 @@ const SEED: &str = "
     INSERT INTO payout_approval VALUES ('00000000-0000-4000-8000-000000000002', gen_random_uuid(), gen_random_uuid());
     INSERT INTO price_list (location, version, valid_from) VALUES ('00000000-0000-4000-8000-000000000001', 1, now());
     INSERT INTO price VALUES (1, gen_random_uuid(), 1, 4, 250, NULL, NULL, 900);
+    UPDATE wallet SET month = '2026-01-01';
+    UPDATE client SET location = '00000000-0000-4000-8000-000000000001', arrived_on = '2025-12-01', supporter = gen_random_uuid();
+    UPDATE service SET code = 'koffie', function = 'gastvrouw', vat_basis_points = 900, included_per_day = 2;
+    INSERT INTO scheme_start VALUES (1, '2026-01-01');
+    INSERT INTO tariff VALUES (1, 'Z051', '5VV', 1, true, true, '2026-01-01', NULL, 25000, 'fictitious');
+    INSERT INTO indication VALUES (1::bigint << 32 | 1, '2026-01-01', NULL, '5VV', 1, true, true);
+    INSERT INTO addition VALUES (1::bigint << 32 | 1, 'meerzorg', '2026-01-01', '2026-06-30', 1000);
+    INSERT INTO representative VALUES (gen_random_uuid(), 1::bigint << 32 | 1, 'mw. B. Voorbeeld', 4, true, true, 'b@example.org', '2026-01-01', NULL);
+    INSERT INTO service_kind SELECT id, 1, 2 FROM service;
+    INSERT INTO service_price SELECT id, '', '2026-01-01', 250, 15, 100, NULL FROM service;
+    INSERT INTO price SELECT 1, id, 5, 5, 250, NULL, NULL, 900 FROM service;
+    INSERT INTO plan_line (id, wallet, service, performer, function, recurrence, starts_at, duration_minutes, kind, price_cents, units, vat_basis_points, agreed_on)
+        SELECT '01900000-0000-7000-8000-000000000000', 1::bigint << 32 | 1, id, 1, 'helpende', 'FREQ=WEEKLY', '2026-01-05 09:00', 30, 1, 2500, 2500, 0, '2026-01-01' FROM service;
+    INSERT INTO plan_consent (line, price_shown_cents, alternatives_asked, signed_on, recorded_by) SELECT id, 2500, true, '2026-01-01', gen_random_uuid() FROM plan_line;
+    INSERT INTO network_meeting VALUES (gen_random_uuid(), 1::bigint << 32 | 1, '2026-01-02', 'dochter', 'wandelen');
+    INSERT INTO plan_review VALUES (1::bigint << 32 | 1, '2026-01-02', gen_random_uuid());
+    INSERT INTO agenda_address (secret_hash, wallet) VALUES (sha256('secret'), 1::bigint << 32 | 1);
+    INSERT INTO absence (id, wallet, kind, left_on) VALUES (gen_random_uuid(), 1::bigint << 32 | 1, 1, '2026-01-10');
+    INSERT INTO absence_setting VALUES (1, 1, '2026-01-01', 91, 14, 42, 14, 'fictitious');
+    INSERT INTO occurrence_mark (line, day, mark) SELECT id, '2026-01-12', 1 FROM plan_line;
+    INSERT INTO month_grant VALUES (1::bigint << 32 | 1, '2026-01-01', 0, 1, NULL, 3, '2026-01-01', 31, 1000, '{100}', 0, 100, 0, 800, 100, 0, 800, 0);
+    INSERT INTO plan_month SELECT wallet, '2026-01-01', id, 16, 16, 0, 16 FROM plan_line;
+    INSERT INTO month_statement VALUES (1::bigint << 32 | 1, '2025-12-01', NULL, '{0,0,0,0,0}', '{0,0,0,0,0}', '{}');
+    INSERT INTO task (organisation, wallet, month, kind) VALUES (1, 1::bigint << 32 | 1, '2026-01-01', 1);
+    INSERT INTO captured_day VALUES (1, '2026-01-12');
+    INSERT INTO month_phase VALUES (1::bigint << 32 | 1, '2026-01-01', 3, gen_random_uuid());
     INSERT INTO ledger.operation (id, wallet, kind, outcome, authority, request_hash, book_date, batch, booked_at)
         SELECT id, 1::bigint << 32 | 1, 1, 1, 4, sha256('request'), current_date, nextval('ledger.batch'), now() FROM seed;
     INSERT INTO ledger.line (id, line, service, quantity, kind, price_cents, units, vat_basis_points, planned, from_savings, book_date, batch)

@@ -26,7 +26,7 @@ fn wallet(unit: Unit, free: [i64; 5], rules: Rules) -> Wallet {
     if unit != Unit::Pnt {
         purses[PurseName::Credit as usize] = Purse::empty(unit);
     }
-    Wallet { id, unit, rules, buyer: Buyer::Vpt, is_closed: false, purses }
+    Wallet { id, unit, rules, buyer: Buyer::Vpt, is_closed: false, month: None, purses }
 }
 
 /// Kind, quantity, price of one, units of one.
