@@ -22,6 +22,7 @@ pub mod partitions;
 pub mod payouts;
 pub mod price_lists;
 pub mod reviews;
+pub mod schemes;
 pub mod statement;
 pub mod terminals;
 pub mod url;
