@@ -26,6 +26,7 @@ pub mod payouts;
 pub mod plan_months;
 pub mod price_lists;
 pub mod reviews;
+pub mod schemes;
 pub mod statement;
 pub mod statements;
 pub mod tasks;

@@ -25,5 +25,6 @@ pub mod price_cache;
 pub mod readiness;
 pub mod reviews;
 pub mod sales;
+pub mod schemes;
 pub mod terminals;
 pub mod verify;
