@@ -1,5 +1,6 @@
 //! PostgreSQL: one file an aggregate; functions take a connection.
 
+pub mod absences;
 pub mod buffers;
 pub mod card_events;
 pub mod card_scripts;
@@ -24,6 +25,7 @@ pub mod organisations;
 pub mod partitions;
 pub mod payouts;
 pub mod plan_months;
+pub mod plans;
 pub mod price_lists;
 pub mod reviews;
 pub mod schemes;
