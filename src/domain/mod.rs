@@ -17,6 +17,7 @@ pub mod grant_rules;
 pub mod hex;
 pub mod hold;
 pub mod indication;
+pub mod integration_key;
 pub mod money;
 pub mod month_grant;
 pub mod operation;
