@@ -24,6 +24,7 @@ pub mod partitions;
 pub mod payouts;
 pub mod price_lists;
 pub mod reviews;
+pub mod schemes;
 pub mod statement;
 pub mod task_lists;
 pub mod terminals;

@@ -29,6 +29,7 @@ pub mod review;
 pub mod sale;
 pub mod saving;
 pub mod scheme;
+pub mod scheme_file;
 pub mod settle;
 pub mod sold_line;
 pub mod tap;

@@ -28,5 +28,6 @@ pub mod readiness;
 pub mod reviews;
 pub mod sales;
 pub mod task_lists;
+pub mod schemes;
 pub mod terminals;
 pub mod verify;
