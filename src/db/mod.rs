@@ -1,5 +1,6 @@
 //! PostgreSQL: one file an aggregate; functions take a connection.
 
+pub mod absences;
 pub mod buffers;
 pub mod card_events;
 pub mod card_scripts;
@@ -22,6 +23,7 @@ pub mod month_phases;
 pub mod organisations;
 pub mod partitions;
 pub mod payouts;
+pub mod plans;
 pub mod price_lists;
 pub mod reviews;
 pub mod schemes;

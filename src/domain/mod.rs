@@ -1,5 +1,6 @@
 //! The rules, pure: no async, no database, no clock, no randomness; time is an argument.
 
+pub mod absence;
 pub mod account;
 pub mod basket;
 pub mod card;
@@ -20,9 +21,12 @@ pub mod indication;
 pub mod integration_key;
 pub mod money;
 pub mod month_grant;
+pub mod occurrence;
 pub mod operation;
 pub mod payout;
+pub mod plan_line;
 pub mod price_list;
+pub mod recurrence;
 pub mod refund;
 pub mod request;
 pub mod review;

@@ -12,7 +12,7 @@ use super::money::{Amount, AmountError, Unit, wide_ratio};
 use super::tariff::{Addition, Tariff};
 
 /// A month of the calendar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Month {
     first: NaiveDate,
 }
