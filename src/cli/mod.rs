@@ -11,6 +11,7 @@ mod card_personal;
 mod database;
 mod demo;
 mod explain;
+mod key;
 mod keys;
 mod location;
 mod migrate;
@@ -58,6 +59,9 @@ enum Command {
     /// Issue, block, unblock, replace, tell and list cards
     #[command(subcommand)]
     Card(card::Command),
+    /// Add, list and revoke keys of the organisation's other systems
+    #[command(subcommand)]
+    Key(key::Command),
     /// Show, rotate and refuse the keys of cards
     #[command(subcommand)]
     Keys(keys::Command),
@@ -107,6 +111,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Serve(listen) => serve::run(&options, &listen).await,
         Command::Demo(arguments) => demo::run(&options, &arguments).await,
         Command::Card(command) => card::run(&options, command).await,
+        Command::Key(command) => key::run(&options, command).await,
         Command::Keys(command) => keys::run(&options, command).await,
         Command::Location(command) => location::run(&options, command).await,
         Command::Review(command) => review::run(&options, command).await,

@@ -21,6 +21,7 @@ pub mod hex;
 pub mod hold;
 pub mod holding;
 pub mod indication;
+pub mod integration_key;
 pub mod money;
 pub mod month_close;
 pub mod month_grant;
