@@ -6,6 +6,10 @@ mod closing;
 mod correcting;
 mod delivering;
 mod house;
+mod keeping;
+mod leaving;
+mod marking;
 mod opening;
+mod selling;
 #[path = "../support/mod.rs"]
 mod support;
