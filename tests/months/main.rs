@@ -7,6 +7,7 @@ mod correcting;
 mod delivering;
 mod house;
 mod keeping;
+mod killed;
 mod leaving;
 mod marking;
 mod opening;
