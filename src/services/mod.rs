@@ -27,7 +27,7 @@ pub mod price_cache;
 pub mod readiness;
 pub mod reviews;
 pub mod sales;
-pub mod task_lists;
 pub mod schemes;
+pub mod task_lists;
 pub mod terminals;
 pub mod verify;
