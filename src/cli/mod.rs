@@ -17,6 +17,7 @@ mod location;
 mod migrate;
 mod private_file;
 mod review;
+mod scheme;
 mod serve;
 mod terminal;
 mod verify;
@@ -73,6 +74,9 @@ enum Command {
     /// List, show and settle what of offline sales waits for a human
     #[command(subcommand)]
     Review(review::Command),
+    /// Check the files of schemes, adopt them and list them
+    #[command(subcommand)]
+    Scheme(scheme::Command),
     /// Make a fictitious organisation with clients, cards and terminals, in an empty database
     Demo(demo::Arguments),
     /// Explain the rules on cases from standard input, for example: pasje explain sale < cases.json
@@ -111,6 +115,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Keys(command) => keys::run(&options, command).await,
         Command::Location(command) => location::run(&options, command).await,
         Command::Review(command) => review::run(&options, command).await,
+        Command::Scheme(command) => scheme::run(&options, command).await,
         Command::Terminal(command) => terminal::run(&options, command).await,
         Command::Migrate => migrate::run(&options).await,
         Command::Verify => verify::run(&options).await,

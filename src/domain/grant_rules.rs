@@ -29,6 +29,12 @@ impl Percent {
     }
 }
 
+impl std::fmt::Display for Percent {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{}", self.0.normalize())
+    }
+}
+
 /// How much a deduction takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {

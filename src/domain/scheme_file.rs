@@ -91,7 +91,7 @@ fn read(mut root: Table<'_, '_>) -> Option<Scheme> {
     let written = WrittenRules {
         is_hours,
         unit,
-        value_cents,
+        value_cents: value_cents?,
         hours: hours?,
         unplanned,
         unplanned_percent,
@@ -103,7 +103,12 @@ fn read(mut root: Table<'_, '_>) -> Option<Scheme> {
             format!("deductions, unplanned part and buffer of {} come to more than 100 percent", delivery.name());
         document.wrong(at, "grant", what);
     }
-    let grant = GrantRules::new(written).map_err(|error| document.wrong(at, "grant", error.to_string())).ok();
+    // What is wrong with its parts was told by their own lines.
+    let grant = if document.is_right() {
+        GrantRules::new(written).map_err(|error| document.wrong(at, "grant", error.to_string())).ok()
+    } else {
+        None
+    };
     let (kept_free, notice_above, provisional_days, network_meetings) = plan?;
     Some(Scheme {
         name: name?,
@@ -130,14 +135,15 @@ fn name(root: &mut Table<'_, '_>) -> Option<String> {
 }
 
 /// Cents a point or an hour.
-fn value(root: &mut Table<'_, '_>, unit: Unit, is_hours: bool) -> Option<i64> {
+fn value(root: &mut Table<'_, '_>, unit: Unit, is_hours: bool) -> Option<Option<i64>> {
     if unit == Unit::Eur || is_hours {
         let why = if is_hours { "hours need no value" } else { "a euro has no other value" };
         root.refuse("value_cents", why);
-        return None;
+        return Some(None);
     }
     let of = if unit == Unit::Pnt { "a point" } else { "an hour" };
-    root.need("value_cents", &format!("`value_cents`, what {of} is worth")).and_then(|it| it.whole(1..=CENTS_MAX))
+    let value = root.need("value_cents", &format!("`value_cents`, what {of} is worth"));
+    value.and_then(|it| it.whole(1..=CENTS_MAX)).map(Some)
 }
 
 fn hours(root: &mut Table<'_, '_>, is_hours: bool) -> Option<Vec<(String, Amount)>> {
@@ -293,33 +299,53 @@ fn close(root: &mut Table<'_, '_>, unit: Unit, unplanned: Option<Unplanned>) -> 
             it.word(&[("lapse", ReserveClose::Lapse), ("save", ReserveClose::Save), ("roll", ReserveClose::Roll)])
         })
     };
-    let saves = budget == Some(BudgetClose::Save) || reserve == Some(ReserveClose::Save);
-    let (savings_cap, year_end) = if saves {
-        (Some(table.take("savings_cap").map(|it| it.amount(unit))), year_end(&mut table, unit))
-    } else {
-        for key in ["savings_cap", "year_end", "year_end_up_to"] {
-            table.refuse(key, "nothing is saved");
+    let saves = match (budget, reserve) {
+        (Some(BudgetClose::Save), _) | (_, Some(ReserveClose::Save)) => Some(true),
+        (Some(_), Some(_)) => Some(false),
+        // what is wrong is told already, and nobody knows what goes with it
+        _ => None,
+    };
+    let (savings_cap, year_end) = match saves {
+        Some(true) => (table.take("savings_cap").map(|it| it.amount(unit)), year_end(&mut table, unit)),
+        Some(false) => {
+            for key in SAVING {
+                table.refuse(key, "nothing is saved");
+            }
+            (None, Some(YearEnd::Keep))
         }
-        (Some(None), Some(YearEnd::Keep))
+        None => {
+            for key in SAVING {
+                table.take(key);
+            }
+            (None, None)
+        }
     };
     table.finish("budget, reserve, savings_cap, year_end and year_end_up_to");
-    let savings_cap = match savings_cap? {
+    let savings_cap = match savings_cap {
         Some(cap) => Some(cap?),
         None => None,
     };
     Some(CloseRules { budget: budget?, savings_cap, reserve: reserve?, year_end: year_end? })
 }
 
+const SAVING: [&str; 3] = ["savings_cap", "year_end", "year_end_up_to"];
+
 fn year_end(table: &mut Table<'_, '_>, unit: Unit) -> Option<YearEnd> {
     let word = table.need("year_end", "`year_end = \"keep\"`, \"lapse\" or \"keep_up_to\"");
     let word = word.and_then(|it| {
         it.word(&[("keep", Some(YearEnd::Keep)), ("lapse", Some(YearEnd::Lapse)), ("keep_up_to", None)])
     });
-    if let Some(Some(known)) = word {
-        table.refuse("year_end_up_to", "it goes with `year_end = \"keep_up_to\"`");
-        return Some(known);
+    match word {
+        Some(Some(known)) => {
+            table.refuse("year_end_up_to", "it goes with `year_end = \"keep_up_to\"`");
+            return Some(known);
+        }
+        Some(None) => {}
+        None => {
+            table.take("year_end_up_to");
+            return None;
+        }
     }
-    word?;
     let up_to = table.need("year_end_up_to", "`year_end_up_to`, what a client keeps at the end of a year");
     up_to.and_then(|it| it.amount(unit)).map(YearEnd::KeepUpTo)
 }

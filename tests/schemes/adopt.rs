@@ -69,3 +69,100 @@ async fn the_version_of_a_month_is_the_last_that_started_by_then() {
         assert!(!used.contains_key(&old.id));
     }
 }
+
+#[tokio::test]
+async fn adopting_the_same_file_again_changes_nothing() {
+    let (_test, database) = made().await;
+    adopt(&database, ZZG, "2026-04").await.unwrap();
+    let before = schemes::list(&database, None).await.unwrap();
+    assert_eq!(adopt(&database, ZZG, "2026-04").await.unwrap(), Adopted::Unchanged);
+    assert_eq!(schemes::list(&database, None).await.unwrap(), before);
+    // before it is used, its month may still be another
+    assert_eq!(adopt(&database, ZZG, "2026-05").await.unwrap(), Adopted::Moved);
+    assert_eq!(schemes::list(&database, None).await.unwrap()[0].from, Some(month("2026-05").first()));
+}
+
+#[tokio::test]
+async fn a_version_that_was_adopted_is_immutable() {
+    let (test, database) = made().await;
+    adopt(&database, ZZG, "2026-04").await.unwrap();
+    let changed = ZZG.replace("value_cents = 50", "value_cents = 60");
+    let error = adopt(&database, &changed, "2026-06").await.unwrap_err().to_string();
+    assert!(
+        error.contains("zzg version 1 was adopted already") && error.contains("give the file version 2"),
+        "{error}"
+    );
+    // a comment is content too: what was adopted is what stands there
+    let error = adopt(&database, &format!("{ZZG}# more\n"), "2026-04").await.unwrap_err();
+    assert!(matches!(error, SchemeError::Changed { .. }), "{error}");
+    assert_eq!(schemes::list(&database, None).await.unwrap()[0].source.as_deref(), Some(ZZG));
+    // not even the owner of the tables
+    for sql in ["UPDATE scheme SET source = 'x'", "UPDATE scheme SET version = 7", "DELETE FROM scheme"] {
+        let refused = test.owner().await.batch_execute(sql).await.unwrap_err().to_string();
+        assert!(refused.contains("is refused"), "{sql}: {refused}");
+    }
+    let refused = test.service().await.batch_execute("UPDATE scheme SET source = 'x'").await.unwrap_err().to_string();
+    assert!(refused.contains("permission denied"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_version_that_opened_a_month_keeps_its_month_and_the_next_starts_after_it() {
+    let (test, database) = made().await;
+    adopt(&database, ZZG, "2026-04").await.unwrap();
+    let opened = "
+        INSERT INTO wallet (id, scheme, unit, buyer) SELECT 1::bigint << 32 | 1, id, 3, 1 FROM scheme;
+        INSERT INTO month_grant SELECT 1::bigint << 32 | 1, '2026-05-01', 0, id, NULL, NULL, NULL, 31, 0, '{}', 0, 0, 0, 0, 0, 0, 0, 0
+        FROM scheme;";
+    test.owner().await.batch_execute(opened).await.unwrap();
+    let second = ZZG.replace("version = 1", "version = 2");
+    for (file, from) in [(ZZG, "2026-05"), (ZZG, "2026-06"), (&second, "2026-04"), (&second, "2026-05")] {
+        let error = adopt(&database, file, from).await.unwrap_err();
+        assert!(matches!(error, SchemeError::MonthOpened { .. }), "{from}: {error}");
+        assert!(error.to_string().contains("zzg was used for 2026-05 already"), "{error}");
+        assert!(error.to_string().contains("in 2026-06 at the earliest"), "{error}");
+    }
+    assert_eq!(adopt(&database, &second, "2026-06").await.unwrap(), Adopted::Added);
+}
+
+#[tokio::test]
+async fn versions_of_a_name_have_one_unit_and_start_in_their_order() {
+    let (_test, database) = made().await;
+    let version = |number: u32| ZZG.replace("version = 1", &format!("version = {number}"));
+    adopt(&database, &version(2), "2026-06").await.unwrap();
+    let error = adopt(&database, &version(3), "2026-05").await.unwrap_err().to_string();
+    assert_eq!(error, "version 2 of zzg starts in 2026-06: versions must start in their own order");
+    let error = adopt(&database, &version(1), "2026-07").await.unwrap_err();
+    assert!(matches!(error, SchemeError::OutOfOrder { other: 2, .. }), "{error}");
+    let minutes =
+        crate::shipped("ipvb").replace("name = \"ipvb\"", "name = \"zzg\"").replace("version = 1", "version = 9");
+    let error = adopt(&database, &minutes, "2027-01").await.unwrap_err().to_string();
+    assert!(error.starts_with("zzg is counted in PNT: wallets cannot change their unit"), "{error}");
+    // of two that start in one month the later version is used
+    adopt(&database, &version(3), "2026-06").await.unwrap();
+    let rows = schemes::list(&database, None).await.unwrap();
+    let used =
+        schemes::in_force(&database.connection().await.unwrap(), organisation(1), month("2026-06")).await.unwrap();
+    assert_eq!(used[&rows[0].id], rows[1].id);
+    assert_eq!(rows[1].version, 3);
+}
+
+#[tokio::test]
+async fn who_is_no_organisation_adopts_nothing() {
+    let (_test, database) = made().await;
+    let error = schemes::adopt(&database, organisation(9), ZZG, month("2026-04")).await.unwrap_err();
+    assert_eq!(error.to_string(), "there is no organisation 9");
+    let wrong = ZZG.replace("version = 1", "version = 0");
+    let error = adopt(&database, &wrong, "2026-04").await.unwrap_err().to_string();
+    assert!(error.contains("\n  line 8, `version`: 0 is not"), "{error}");
+    assert!(schemes::list(&database, None).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn two_that_adopt_one_version_at_once_add_it_once() {
+    let (_test, database) = made().await;
+    let adopt = || schemes::adopt(&database, organisation(1), ZZG, month("2026-04"));
+    let (one, other) = tokio::join!(adopt(), adopt());
+    let mut adopted = [one.unwrap().0, other.unwrap().0].map(|adopted| format!("{adopted:?}"));
+    adopted.sort();
+    assert_eq!(adopted, ["Added", "Unchanged"]);
+}

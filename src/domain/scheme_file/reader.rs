@@ -29,6 +29,11 @@ impl<'i> Document<'i> {
         self.errors.borrow_mut().push(SchemeFileError { line, key: key.to_owned(), what: what.into() });
     }
 
+    /// Whether nothing was wrong so far.
+    pub(super) fn is_right(&self) -> bool {
+        self.errors.borrow().is_empty()
+    }
+
     /// All that was wrong, by line.
     pub(super) fn into_errors(self) -> Vec<SchemeFileError> {
         let mut errors = self.errors.into_inner();
