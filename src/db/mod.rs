@@ -29,6 +29,8 @@ pub mod payouts;
 pub mod plan_months;
 pub mod plans;
 pub mod price_lists;
+pub mod productions;
+pub mod reports;
 pub mod reviews;
 pub mod schemes;
 pub mod statement;

@@ -25,6 +25,7 @@ pub mod locations;
 pub mod offline_cards;
 pub mod price_cache;
 pub mod readiness;
+pub mod reports;
 pub mod reviews;
 pub mod sales;
 pub mod schemes;
