@@ -113,7 +113,7 @@ async fn clients_of_another_organisation_do_not_exist() {
         let (method, path, ..) = &route;
         let what = format!("{method} {path}");
         let reply = serving.ask(&ask(&serving, &other, &route).signed());
-        if path.contains('{') {
+        if path.contains('{') && !path.contains("{report}") {
             assert_eq!(reply.status, 404, "{what}: {}", reply.text());
         } else {
             assert!([200, 422].contains(&reply.status), "{what}: {} {}", reply.status, reply.text());
