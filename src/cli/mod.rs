@@ -15,6 +15,7 @@ mod key;
 mod keys;
 mod location;
 mod migrate;
+mod month;
 mod private_file;
 mod review;
 mod scheme;
@@ -68,6 +69,9 @@ enum Command {
     /// List locations, and what may be sold at each offline
     #[command(subcommand)]
     Location(location::Command),
+    /// Open, deliver, close and correct months
+    #[command(subcommand)]
+    Month(month::Command),
     /// Add, revoke and list terminals
     #[command(subcommand)]
     Terminal(terminal::Command),
@@ -117,6 +121,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Review(command) => review::run(&options, command).await,
         Command::Scheme(command) => scheme::run(&options, command).await,
         Command::Terminal(command) => terminal::run(&options, command).await,
+        Command::Month(command) => month::run(&options, command).await,
         Command::Migrate => migrate::run(&options).await,
         Command::Verify => verify::run(&options).await,
         Command::Database(arguments) => database::run(&options, arguments).await,

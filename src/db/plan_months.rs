@@ -2,76 +2,27 @@
 
 use std::collections::HashMap;
 
-use chrono::{NaiveDate, NaiveDateTime};
-use diesel::sql_types::{Array, BigInt, Bool, Date, Integer, Nullable, SmallInt, Text, Timestamp, Uuid as SqlUuid};
+use chrono::NaiveDate;
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, SmallInt, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::statement::{Statement, statement};
 use super::{DbError, corrupt};
 use crate::domain::account::WalletId;
-use crate::domain::delivery::PlannedLine;
+use crate::domain::delivery::MonthLine;
 use crate::domain::funding::LineKind;
 use crate::domain::money::{Amount, Unit};
 use crate::domain::occurrence::LineId;
-use crate::domain::planned_days::Agreed;
-
-/// A line that is agreed with a client, and what it costs an occurrence.
-#[derive(Clone, Debug)]
-#[allow(missing_docs)]
-pub struct AgreedLine {
-    /// Its days are not looked up yet.
-    pub line: PlannedLine,
-    pub agreed: Agreed,
-}
-
-type LineSql = (
-    (SqlUuid, BigInt, SmallInt, SqlUuid, SmallInt, BigInt, Nullable<BigInt>, SmallInt, Bool),
-    (Text, Timestamp, Date, Nullable<Date>, Nullable<Date>, Nullable<Date>),
-);
-type LineRow = (
-    (Uuid, i64, i16, Uuid, i16, i64, Option<i64>, i16, bool),
-    (String, NaiveDateTime, NaiveDate, Option<NaiveDate>, Option<NaiveDate>, Option<NaiveDate>),
-);
-
-/// The lines of wallets that may have days in a month, by wallet and id.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn agreed(
-    mut conn: &AsyncPgConnection,
-    wallets: &[WalletId],
-    month: NaiveDate,
-) -> Result<HashMap<WalletId, Vec<AgreedLine>>, DbError> {
-    let query: Statement<LineSql> = statement(
-        "SELECT l.id, l.wallet, w.unit, l.service, l.kind, l.price_cents, l.units, l.vat_basis_points, l.from_savings, \
-         l.recurrence, l.starts_at, l.agreed_on, l.provisional_until, c.signed_on, l.dropped_from \
-         FROM plan_line AS l JOIN wallet AS w ON w.id = l.wallet LEFT JOIN plan_consent AS c ON c.line = l.id \
-         WHERE l.wallet = ANY(?) AND l.starts_at < ?::date + interval '1 month' \
-         AND (l.dropped_from IS NULL OR l.dropped_from > ?) ORDER BY l.wallet, l.id",
-    )
-    .bind(wallets.iter().map(|wallet| wallet.field()).collect::<Vec<_>>())
-    .bind(month)
-    .bind(month);
-    let mut by_wallet: HashMap<WalletId, Vec<AgreedLine>> = HashMap::new();
-    for (head, rest) in query.load::<LineRow>(&mut conn).await? {
-        let (recurrence, starts_at, agreed_on, provisional_until, signed_on, dropped_from) = rest;
-        let (wallet, line) = read_line(head)?;
-        let is_free = line.price.is_zero();
-        let agreed = Agreed { recurrence, starts_at, agreed_on, provisional_until, signed_on, dropped_from, is_free };
-        by_wallet.entry(wallet).or_default().push(AgreedLine { line, agreed });
-    }
-    Ok(by_wallet)
-}
 
 type Head = (Uuid, i64, i16, Uuid, i16, i64, Option<i64>, i16, bool);
 
-fn read_line(head: Head) -> Result<(WalletId, PlannedLine), DbError> {
+fn read_line(head: Head) -> Result<(WalletId, MonthLine), DbError> {
     let (id, wallet, unit, service, kind, price, units, vat, from_savings) = head;
     let unit = Unit::from_code(unit.into()).ok_or_else(|| corrupt("wallet.unit"))?;
     let units = units.map(|units| Amount::new(units, unit)).transpose().map_err(|_| corrupt("plan_line.units"))?;
     let price = Amount::cents(price).map_err(|_| corrupt("plan_line.price_cents"))?;
-    let line = PlannedLine {
+    let line = MonthLine {
         line: LineId::new(id).ok_or_else(|| corrupt("plan_line.id"))?,
         service,
         kind: LineKind::from_code(kind.into()).ok_or_else(|| corrupt("plan_line.kind"))?,
@@ -107,13 +58,13 @@ pub async fn of_month(
     mut conn: &AsyncPgConnection,
     wallets: &[WalletId],
     month: NaiveDate,
-) -> Result<HashMap<WalletId, Vec<PlannedLine>>, DbError> {
+) -> Result<HashMap<WalletId, Vec<MonthLine>>, DbError> {
     let query: Statement<MonthSql> =
         statement(OF_MONTH).bind(wallets.iter().map(|wallet| wallet.field()).collect::<Vec<_>>()).bind(month);
-    let mut by_wallet: HashMap<WalletId, Vec<PlannedLine>> = HashMap::new();
+    let mut by_wallet: HashMap<WalletId, Vec<MonthLine>> = HashMap::new();
     for (head, (planned, held, done, released)) in query.load::<MonthRow>(&mut conn).await? {
         let (wallet, line) = read_line(head)?;
-        let line = PlannedLine {
+        let line = MonthLine {
             planned: planned.cast_unsigned(),
             held: held.cast_unsigned(),
             done: done.cast_unsigned(),
@@ -132,7 +83,7 @@ pub async fn of_month(
 pub async fn insert(
     mut conn: &AsyncPgConnection,
     month: NaiveDate,
-    rows: &[(WalletId, PlannedLine)],
+    rows: &[(WalletId, MonthLine)],
 ) -> Result<(), DbError> {
     if rows.is_empty() {
         return Ok(());
@@ -153,7 +104,7 @@ pub async fn insert(
 pub async fn update(
     mut conn: &AsyncPgConnection,
     month: NaiveDate,
-    rows: &[(WalletId, PlannedLine)],
+    rows: &[(WalletId, MonthLine)],
 ) -> Result<(), DbError> {
     if rows.is_empty() {
         return Ok(());
@@ -169,8 +120,8 @@ pub async fn update(
     if updated == rows.len() { Ok(()) } else { Err(corrupt("plan_month: a row was not there to update")) }
 }
 
-fn with_bits(query: Statement, rows: &[(WalletId, PlannedLine)]) -> Statement {
-    let bits = |of: fn(&PlannedLine) -> u32| rows.iter().map(|(_, line)| of(line).cast_signed()).collect::<Vec<_>>();
+fn with_bits(query: Statement, rows: &[(WalletId, MonthLine)]) -> Statement {
+    let bits = |of: fn(&MonthLine) -> u32| rows.iter().map(|(_, line)| of(line).cast_signed()).collect::<Vec<_>>();
     query
         .bind(rows.iter().map(|(wallet, _)| wallet.field()).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, line)| line.line.uuid()).collect::<Vec<_>>())

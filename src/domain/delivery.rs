@@ -11,9 +11,10 @@ use super::account::Account;
 use super::basket::BasketLine;
 use super::funding::{Caps, FundingLine, LineKind, PricedLine, PurseName, Shortfall, fund};
 use super::holding::days_in;
-use super::money::Amount;
+use super::money::{Amount, Unit};
 use super::occurrence::{LineId, OccurrenceId};
 use super::operation::{Authority, HoldEntry, Operation, OperationId, OperationKind, Outcome, Owner};
+use super::plan_line::PlannedLine;
 use super::request::{Problem, RequestEncoder};
 use super::sold_line::{leg_transfer, written_line};
 use super::wallet::Wallet;
@@ -21,7 +22,7 @@ use super::wallet::Wallet;
 /// A plan line in one month: what was agreed, and what became of its days. Bit n - 1 is day n.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub struct PlannedLine {
+pub struct MonthLine {
     pub line: LineId,
     pub service: Uuid,
     pub kind: LineKind,
@@ -37,7 +38,24 @@ pub struct PlannedLine {
     pub released: u32,
 }
 
-impl PlannedLine {
+impl MonthLine {
+    /// A line with its planned days, none of them held yet. In euros an occurrence's units are its price.
+    pub fn new(line: &PlannedLine, wallet: &Wallet, planned: u32) -> MonthLine {
+        MonthLine {
+            line: line.id,
+            service: line.service,
+            kind: line.kind,
+            price: line.price,
+            units: if wallet.unit == Unit::Eur { Some(line.price) } else { line.units },
+            vat_basis_points: line.vat_basis_points,
+            from_savings: line.from_savings,
+            planned,
+            held: 0,
+            done: 0,
+            released: 0,
+        }
+    }
+
     /// Days that neither were delivered nor are given up.
     pub const fn open(&self) -> u32 {
         self.planned & !self.done & !self.released
@@ -108,7 +126,7 @@ impl<'a> Delivery<'a> {
     ///
     /// # Errors
     /// [`Problem::Broken`].
-    pub fn release(&mut self, line: &mut PlannedLine, days: u32) -> Result<(), Problem> {
+    pub fn release(&mut self, line: &mut MonthLine, days: u32) -> Result<(), Problem> {
         for day in days_in(days & line.open()) {
             let held = line.held_on(day, self.wallet);
             self.give_back(held)?;
@@ -121,7 +139,7 @@ impl<'a> Delivery<'a> {
     ///
     /// # Errors
     /// [`Problem::Broken`].
-    pub fn deliver(&mut self, lines: &mut [PlannedLine], days: u32) -> Result<(), Problem> {
+    pub fn deliver(&mut self, lines: &mut [MonthLine], days: u32) -> Result<(), Problem> {
         let open = lines.iter().fold(0, |bits, line| bits | line.open());
         for day in days_in(open & days) {
             self.deliver_day(lines, day)?;
@@ -129,7 +147,7 @@ impl<'a> Delivery<'a> {
         Ok(())
     }
 
-    fn deliver_day(&mut self, lines: &mut [PlannedLine], day: u32) -> Result<(), Problem> {
+    fn deliver_day(&mut self, lines: &mut [MonthLine], day: u32) -> Result<(), Problem> {
         let bit = 1_u32 << day;
         let mut due = Vec::with_capacity(lines.len());
         for line in lines.iter_mut().filter(|line| line.open() & bit != 0) {

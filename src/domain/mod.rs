@@ -29,7 +29,6 @@ pub mod occurrence;
 pub mod operation;
 pub mod payout;
 pub mod plan_line;
-pub mod planned_days;
 pub mod price_list;
 pub mod production;
 pub mod provisional;

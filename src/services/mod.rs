@@ -22,6 +22,7 @@ mod key_file;
 pub mod key_rotation;
 pub mod key_store;
 pub mod locations;
+pub mod months;
 pub mod offline_cards;
 pub mod price_cache;
 pub mod readiness;

@@ -36,8 +36,8 @@ fn wallet(budget: i64, held: i64, own: i64) -> Wallet {
     }
 }
 
-fn line(kind: LineKind, price: i64, planned: u32, held: u32) -> PlannedLine {
-    PlannedLine {
+fn line(kind: LineKind, price: i64, planned: u32, held: u32) -> MonthLine {
+    MonthLine {
         line: LineId::from_fresh(Uuid::now_v7()).unwrap(),
         service: Uuid::now_v7(),
         kind,
