@@ -11,6 +11,7 @@ pub mod connect;
 pub mod enrolments;
 pub mod forwards;
 pub mod holds;
+pub mod imports;
 pub mod key_checks;
 pub mod key_generations;
 pub mod ledger;

@@ -4,8 +4,8 @@ use diesel::sql_types::{BigInt, Integer, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
-use super::DbError;
 use super::statement::{Statement, statement};
+use super::{DbError, corrupt};
 use crate::domain::account::OrganisationId;
 use crate::domain::funding::{CareFromSavings, Rules, Unplanned};
 use crate::domain::money::Unit;
@@ -17,6 +17,19 @@ use crate::domain::money::Unit;
 pub async fn count(mut conn: &AsyncPgConnection) -> Result<i64, DbError> {
     let query: Statement<BigInt> = statement("SELECT count(*) FROM organisation");
     Ok(query.get_result::<i64>(&mut conn).await?)
+}
+
+/// The numbers of all organisations.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn numbers(mut conn: &AsyncPgConnection) -> Result<Vec<OrganisationId>, DbError> {
+    let query: Statement<Integer> = statement("SELECT id FROM organisation ORDER BY id");
+    let numbers = query.load::<i32>(&mut conn).await?;
+    let read = |number: i32| {
+        u16::try_from(number).ok().and_then(OrganisationId::new).ok_or_else(|| corrupt("organisation.id"))
+    };
+    numbers.into_iter().map(read).collect()
 }
 
 /// A location with its name, and its organisation's.
