@@ -14,6 +14,7 @@ pub mod enrolments;
 pub mod entitlements;
 pub mod forwards;
 pub mod holds;
+pub mod imports;
 pub mod integration_keys;
 pub mod key_checks;
 pub mod key_generations;
