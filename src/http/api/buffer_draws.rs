@@ -68,7 +68,6 @@ pub async fn approve_draw(
     let client = client_of(&service, &sent.by, &number).await?;
     let ApproveBufferDraw { amount, from, until } = sent.body;
     let request = DrawRequest { id: sent.id()?, wallet: client.wallet, amount, from, until };
-    request.check()?;
     let booked = book(&service.database, &request).await?;
     Ok(HttpResponse::Ok().json(booked.answer()))
 }
