@@ -24,6 +24,7 @@ pub mod key_store;
 pub mod locations;
 pub mod months;
 pub mod offline_cards;
+pub mod organisations;
 pub mod price_cache;
 pub mod readiness;
 pub mod reports;
