@@ -19,6 +19,7 @@ use crate::services::card_proof::CardMac;
 use crate::services::card_scripts::CardScripts;
 use crate::services::certificates::{self, CertificateError, CertificatePlaces, Certificates};
 use crate::services::forwards::{self, Forwards};
+use crate::services::integration_keys::IntegrationKeys;
 use crate::services::key_store::{KeyStore as _, Keys};
 use crate::services::terminals::Terminals;
 
@@ -117,6 +118,7 @@ pub fn start(database: Database, keys: Arc<Keys>, listen: &Listen) -> Result<Run
     let judging = tokio::spawn(keep_judging(forwards.clone()));
     let service = Data::new(Service {
         terminals: Terminals::new(database.clone(), keys.clone()),
+        integrations: IntegrationKeys::new(database.clone(), keys.clone()),
         database,
         authoriser: authoriser.clone(),
         forwards,

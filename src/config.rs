@@ -44,6 +44,9 @@ pub(crate) struct ListenOptions {
     /// Requests a second that one terminal may make; 0 is no limit
     #[arg(long, env = "PASJE_TERMINAL_RATE", default_value_t = 50, value_name = "NUMBER")]
     pub(crate) terminal_rate: u32,
+    /// Requests a second that one key of another system may make; 0 is no limit
+    #[arg(long, env = "PASJE_KEY_RATE", default_value_t = 20, value_name = "NUMBER")]
+    pub(crate) key_rate: u32,
     /// Lanes that sales are booked in; more only for more cores
     #[arg(long, env = "PASJE_LANES", default_value_t = Settings::default().lanes, value_name = "NUMBER")]
     pub(crate) lanes: usize,
@@ -64,6 +67,7 @@ impl ListenOptions {
             rates: Rates {
                 per_address: NonZeroU32::new(self.address_rate),
                 per_terminal: NonZeroU32::new(self.terminal_rate),
+                per_key: NonZeroU32::new(self.key_rate),
             },
         })
     }

@@ -1,5 +1,10 @@
 DROP TABLE captured_day, task, month_statement, plan_month, month_grant;
-DELETE FROM month_phase WHERE phase > 1;
+DELETE FROM month_phase WHERE phase > 1 OR operation IS NULL;
+ALTER TABLE month_phase ALTER COLUMN operation SET NOT NULL;
+ALTER TABLE hold DROP CONSTRAINT hold_of_month_stays;
+DELETE FROM hold WHERE purpose = 4;
+ALTER TABLE hold DROP CONSTRAINT hold_purpose;
+ALTER TABLE hold ADD CONSTRAINT hold_purpose CHECK (purpose IN (1, 2, 3));
 ALTER TABLE month_phase DROP CONSTRAINT month_phase_phase;
 ALTER TABLE month_phase ADD CONSTRAINT month_phase_phase_check CHECK (phase IN (1));
 ALTER TABLE ledger.operation DROP COLUMN month;

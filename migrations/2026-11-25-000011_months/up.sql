@@ -7,6 +7,13 @@ ALTER TABLE ledger.operation ADD COLUMN month date;
 
 ALTER TABLE month_phase DROP CONSTRAINT month_phase_phase_check;
 ALTER TABLE month_phase ADD CONSTRAINT month_phase_phase CHECK (phase BETWEEN 1 AND 3); -- 1 grant, 2 holds, 3 close
+-- null: there was nothing to book
+ALTER TABLE month_phase ALTER COLUMN operation DROP NOT NULL;
+
+-- What is held of a month's plan: given back occurrence by occurrence, and no sale's to give back as a whole.
+ALTER TABLE hold DROP CONSTRAINT hold_purpose;
+ALTER TABLE hold ADD CONSTRAINT hold_purpose CHECK (purpose BETWEEN 1 AND 4);    -- 1 to be sold, 2 a payout, 3 of a card, 4 of a month
+ALTER TABLE hold ADD CONSTRAINT hold_of_month_stays CHECK (purpose <> 4 OR expires_at IS NULL);
 
 -- What a month was granted, and how it was computed: revision 0 at its opening, later ones by correction. Amounts as the
 -- scheme computes them: gross, deductions, collective and the three parts in cents, or in an hours scheme in minutes; reserve,

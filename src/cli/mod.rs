@@ -11,10 +11,16 @@ mod card_personal;
 mod database;
 mod demo;
 mod explain;
+<<<<<<< HEAD
 mod import;
+=======
+mod key;
+>>>>>>> main
 mod keys;
 mod location;
 mod migrate;
+mod month;
+mod organisation;
 mod private_file;
 mod review;
 mod scheme;
@@ -59,12 +65,21 @@ enum Command {
     /// Issue, block, unblock, replace, tell and list cards
     #[command(subcommand)]
     Card(card::Command),
+    /// Add, list and revoke keys of the organisation's other systems
+    #[command(subcommand)]
+    Key(key::Command),
     /// Show, rotate and refuse the keys of cards
     #[command(subcommand)]
     Keys(keys::Command),
-    /// List locations, and what may be sold at each offline
+    /// Add and list organisations
+    #[command(subcommand)]
+    Organisation(organisation::Command),
+    /// Add and list locations, and say what may be sold at each offline
     #[command(subcommand)]
     Location(location::Command),
+    /// Open, deliver, close and correct months
+    #[command(subcommand)]
+    Month(month::Command),
     /// Add, revoke and list terminals
     #[command(subcommand)]
     Terminal(terminal::Command),
@@ -110,12 +125,15 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Serve(listen) => serve::run(&options, &listen).await,
         Command::Demo(arguments) => demo::run(&options, &arguments).await,
         Command::Card(command) => card::run(&options, command).await,
+        Command::Key(command) => key::run(&options, command).await,
         Command::Keys(command) => keys::run(&options, command).await,
+        Command::Organisation(command) => organisation::run(&options, command).await,
         Command::Location(command) => location::run(&options, command).await,
         Command::Review(command) => review::run(&options, command).await,
         Command::Import(arguments) => import::run(&options, &arguments).await,
         Command::Scheme(command) => scheme::run(&options, command).await,
         Command::Terminal(command) => terminal::run(&options, command).await,
+        Command::Month(command) => month::run(&options, command).await,
         Command::Migrate => migrate::run(&options).await,
         Command::Verify => verify::run(&options).await,
         Command::Database(arguments) => database::run(&options, arguments).await,

@@ -74,6 +74,18 @@ pub async fn lock(mut conn: &AsyncPgConnection, organisation: OrganisationId, un
     Amount::new(balance, unit).map_err(|_| corrupt("shared_buffer.balance"))
 }
 
+/// What is in an organisation's buffer, without its lock: for who only looks what would be.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn look(mut conn: &AsyncPgConnection, organisation: OrganisationId, unit: Unit) -> Result<Amount, DbError> {
+    let query: Statement<BigInt> = statement("SELECT balance FROM shared_buffer WHERE organisation = ? AND unit = ?")
+        .bind(i32::from(organisation.number()))
+        .bind(i16::from(unit.code()));
+    let balance = query.get_result::<i64>(&mut conn).await.optional()?.unwrap_or(0);
+    Amount::new(balance, unit).map_err(|_| corrupt("shared_buffer.balance"))
+}
+
 /// Puts in (above 0) or takes out (below 0).
 ///
 /// # Errors

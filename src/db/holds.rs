@@ -12,7 +12,7 @@ use super::{DbError, corrupt};
 use crate::domain::account::Account;
 use crate::domain::hold::Hold;
 use crate::domain::money::Amount;
-use crate::domain::operation::{HoldEntry, Operation, OperationId, OperationKind};
+use crate::domain::operation::{Authority, HoldEntry, Operation, OperationId, OperationKind};
 
 /// What a hold is for. A payout's is no sale's to give back, and neither is a card's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub enum Purpose {
     Payout = 2,
     /// Of a card at an unattended terminal.
     Card = 3,
+    /// Of a month's plan.
+    Month = 4,
 }
 
 impl Purpose {
@@ -30,6 +32,7 @@ impl Purpose {
         match operation.kind {
             OperationKind::PayoutRequest => Purpose::Payout,
             OperationKind::Hold if operation.card.is_some() => Purpose::Card,
+            OperationKind::Hold if operation.authority == Authority::Job => Purpose::Month,
             _ => Purpose::Sale,
         }
     }
@@ -114,6 +117,24 @@ pub async fn insert(
     .bind(expires_at)
     .bind(entries.iter().map(|entry| entry.account.number()).collect::<Vec<_>>())
     .bind(entries.iter().map(|entry| entry.change).collect::<Vec<_>>());
+    query.execute(&mut conn).await?;
+    Ok(())
+}
+
+/// Writes holds of months: each entry the hold of its own operation.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn insert_all(mut conn: &AsyncPgConnection, entries: &[HoldEntry]) -> Result<(), DbError> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let query: Statement =
+        statement("INSERT INTO hold (id, account, remaining, purpose) SELECT unnest(?), unnest(?), unnest(?), ?")
+            .bind(entries.iter().map(|entry| entry.hold.uuid()).collect::<Vec<_>>())
+            .bind(entries.iter().map(|entry| entry.account.number()).collect::<Vec<_>>())
+            .bind(entries.iter().map(|entry| entry.change).collect::<Vec<_>>())
+            .bind(Purpose::Month as i16);
     query.execute(&mut conn).await?;
     Ok(())
 }

@@ -85,6 +85,8 @@ pub const TABLE_RIGHTS: &[(&str, &str)] = &[
         "public.enrolment",
         "SELECT, INSERT, UPDATE (expires_at), UPDATE (terminal), UPDATE (encapsulated), UPDATE (sealed)",
     ),
+    // What a key may be used for stays: another one is made.
+    ("public.integration_key", "SELECT, INSERT, UPDATE (revoked_at)"),
     ("public.key_check", "SELECT, INSERT"),
     ("public.key_generation", "SELECT, INSERT, UPDATE (refused_from)"),
     ("public.forward", "SELECT, INSERT, UPDATE (operation), UPDATE (sent_as), UPDATE (outcome), UPDATE (judged_at)"),

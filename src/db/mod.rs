@@ -1,30 +1,46 @@
 //! PostgreSQL: one file an aggregate; functions take a connection.
 
+pub mod absences;
 pub mod buffers;
 pub mod card_events;
 pub mod card_scripts;
 pub mod cards;
 pub mod catalogue;
+pub mod client_records;
 pub mod clients;
 pub mod cluster;
 pub mod connect;
 pub mod enrolments;
+pub mod entitlements;
 pub mod forwards;
 pub mod holds;
+<<<<<<< HEAD
 pub mod imports;
+=======
+pub mod integration_keys;
+>>>>>>> main
 pub mod key_checks;
 pub mod key_generations;
 pub mod ledger;
 pub mod locations;
 pub mod migrate;
+pub mod month_grants;
 pub mod month_phases;
+pub mod months;
 pub mod organisations;
 pub mod partitions;
 pub mod payouts;
+pub mod plan_months;
+pub mod plans;
 pub mod price_lists;
+pub mod productions;
+pub mod reports;
 pub mod reviews;
 pub mod schemes;
 pub mod statement;
+pub mod statements;
+pub mod task_lists;
+pub mod tasks;
 pub mod terminals;
 pub mod url;
 pub mod verify;

@@ -6,11 +6,11 @@
 
 use std::marker::PhantomData;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::{Error, QueryResult};
-use diesel::sql_types::{Array, BigInt, Binary, Bool, Date, Integer, Nullable, SmallInt, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Date, Integer, Nullable, SmallInt, Text, Timestamp, Timestamptz};
 use uuid::Uuid;
 
 /// A value that a statement can carry.
@@ -56,6 +56,7 @@ binds! {
     Vec<u8> => Binary,
     Uuid => diesel::sql_types::Uuid,
     NaiveDate => Date,
+    NaiveDateTime => Timestamp,
     DateTime<Utc> => Timestamptz,
 }
 

@@ -24,6 +24,14 @@ type WalletRow = ((i64, i32, i16, i16, i16, Option<NaiveDate>), (PurseRow, Purse
 /// Wallets that are locked, as their rows stand.
 pub struct Locked(Vec<WalletRow>);
 
+impl Locked {
+    /// The scheme that each follows.
+    pub fn schemes(&self) -> HashMap<WalletId, i32> {
+        let known = self.0.iter().filter_map(|((id, scheme, ..), _)| Some((WalletId::from_field(*id)?, *scheme)));
+        known.collect()
+    }
+}
+
 /// Locks wallets in number order. Wallets that do not exist are missing from the answer. Whatever else a decision needs
 /// is read by later statements, which see what was committed before the lock was had.
 ///
@@ -37,6 +45,19 @@ pub async fn lock(mut conn: &AsyncPgConnection, ids: &[WalletId]) -> Result<Lock
         "SELECT id, scheme, unit, buyer, status, month, budget, budget_held, reserve, reserve_held, savings, savings_held, \
          credit, credit_held, credit_cents, credit_cents_held \
          FROM wallet WHERE id = ANY(?) ORDER BY id FOR UPDATE",
+    )
+    .bind(ids.iter().map(|id| id.field()).collect::<Vec<_>>());
+    Ok(Locked(query.load::<WalletRow>(&mut conn).await?))
+}
+
+/// Wallets as they stand, without their locks: for who only looks what would be.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn look(mut conn: &AsyncPgConnection, ids: &[WalletId]) -> Result<Locked, DbError> {
+    let query: Statement<WalletSql> = statement(
+        "SELECT id, scheme, unit, buyer, status, month, budget, budget_held, reserve, reserve_held, savings, savings_held, \
+         credit, credit_held, credit_cents, credit_cents_held FROM wallet WHERE id = ANY(?) ORDER BY id",
     )
     .bind(ids.iter().map(|id| id.field()).collect::<Vec<_>>());
     Ok(Locked(query.load::<WalletRow>(&mut conn).await?))
@@ -133,6 +154,26 @@ pub async fn update(mut conn: &AsyncPgConnection, wallets: &[&Wallet]) -> Result
             .bind(wallets.iter().map(|wallet| wallet.purse(name).balance.minor()).collect::<Vec<_>>())
             .bind(wallets.iter().map(|wallet| wallet.purse(name).held.minor()).collect::<Vec<_>>());
     }
+    let updated = query.execute(&mut conn).await?;
+    if updated == wallets.len() { Ok(()) } else { Err(corrupt("wallet: a locked row was not there to update")) }
+}
+
+/// Writes the month, scheme and buyer of wallets that are locked.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn enter_month(mut conn: &AsyncPgConnection, wallets: &[(&Wallet, i32)]) -> Result<(), DbError> {
+    if wallets.is_empty() {
+        return Ok(());
+    }
+    let query: Statement = statement(
+        "UPDATE wallet AS w SET month = u.month, scheme = u.scheme, buyer = u.buyer FROM (SELECT unnest(?) AS id, \
+         unnest(?) AS month, unnest(?) AS scheme, unnest(?) AS buyer) AS u WHERE w.id = u.id",
+    )
+    .bind(wallets.iter().map(|(wallet, _)| wallet.id.field()).collect::<Vec<_>>())
+    .bind(wallets.iter().map(|(wallet, _)| wallet.month).collect::<Vec<_>>())
+    .bind(wallets.iter().map(|(_, scheme)| *scheme).collect::<Vec<_>>())
+    .bind(wallets.iter().map(|(wallet, _)| i16::from(wallet.buyer.code())).collect::<Vec<_>>());
     let updated = query.execute(&mut conn).await?;
     if updated == wallets.len() { Ok(()) } else { Err(corrupt("wallet: a locked row was not there to update")) }
 }

@@ -12,7 +12,7 @@ use super::money::{Amount, AmountError, Unit, wide_ratio};
 use super::tariff::{Addition, Tariff};
 
 /// A month of the calendar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Month {
     first: NaiveDate,
 }
@@ -202,7 +202,7 @@ pub fn month_grant(
 }
 
 /// Cents become units, what makes no whole one going on to the next part.
-fn in_units(basis: &Basis, mut grant: MonthGrant) -> Result<MonthGrant, MonthGrantError> {
+pub(super) fn in_units(basis: &Basis, mut grant: MonthGrant) -> Result<MonthGrant, MonthGrantError> {
     let Basis::Units { unit, value_cents } = *basis else { return Ok(grant) };
     grant.unit_value_cents = Some(value_cents);
     let mut carry = 0_i64;

@@ -6,12 +6,14 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::{Bytes, Data};
 use actix_web::{FromRequest, HttpRequest, web};
+use card_protocol::Secret;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
@@ -24,6 +26,8 @@ use super::problem::{
 use super::signature::{Headers, Key, Message, Policy, Signed as Signature, content_digest_is_right};
 use crate::domain::operation::OperationId;
 use crate::domain::sale::Terminal;
+use crate::services::book::BookError;
+use crate::services::terminals::KnownTerminal;
 
 /// Bytes of a body, at most.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -70,15 +74,14 @@ impl<T> Sent<T> {
     /// # Errors
     /// `id-mismatch`; `request-malformed` for an id that is no UUIDv7.
     pub fn id(&self, id: Uuid) -> Result<OperationId, Problem> {
-        let repeated = self.idempotency_key.strip_prefix('"').and_then(|key| key.strip_suffix('"'));
-        if repeated.and_then(|key| Uuid::try_parse(key).ok()) != Some(id) {
+        if repeated_id(&self.idempotency_key) != Some(id) {
             return Err(Problem::new(&ID_MISMATCH));
         }
         Ok(OperationId::new(id)?)
     }
 }
 
-type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
+pub(super) type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
 
 impl FromRequest for Asked {
     type Error = Problem;
@@ -119,14 +122,7 @@ async fn receive<T: DeserializeOwned>(
     taken: &'static Taken,
 ) -> Result<Sent<T>, Problem> {
     let terminal = authenticate(&request, &Policy::TERMINAL_WITH_BODY, taken).await?;
-    let payload = payload.map_err(|_| Problem::with(&JSON_MALFORMED, "there is no body"))?;
-    let body = read(payload, taken.bytes_max).await?;
-    content_digest_is_right(&joined(request.headers(), "content-digest")?, &body)?;
-    if !is_json(request.headers()) {
-        return Err(Problem::new(&CONTENT_TYPE_WRONG));
-    }
-    let key = request.headers().get("idempotency-key").and_then(|value| value.to_str().ok());
-    let idempotency_key = key.ok_or_else(|| Problem::new(&ID_MISMATCH))?.trim().to_owned();
+    let (body, idempotency_key) = receive_body(&request, payload, taken.bytes_max).await?;
     Ok(Sent { terminal, body: parse(&body)?, idempotency_key })
 }
 
@@ -140,13 +136,43 @@ impl Headers for Lines<'_> {
 }
 
 async fn authenticate(request: &HttpRequest, policy: &Policy, taken: &Taken) -> Result<Terminal, Problem> {
-    let service = request.app_data::<Data<Service>>().ok_or_else(|| Problem::new(&super::problem::INTERNAL))?;
+    let service = service_of(request)?;
+    let known = signed_by(request, policy, taken.bytes_max, async |id| service.terminals.get(id).await).await?;
+    if known.is_revoked && !taken.of_revoked {
+        return Err(Problem::new(&TERMINAL_REVOKED));
+    }
+    service.rates.count_terminal(known.terminal.id)?;
+    Ok(known.terminal)
+}
+
+pub(super) fn service_of(request: &HttpRequest) -> Result<&Data<Service>, Problem> {
+    request.app_data::<Data<Service>>().ok_or_else(|| Problem::new(&super::problem::INTERNAL))
+}
+
+/// Whoever signs requests.
+pub(super) trait Signer {
+    fn key(&self) -> &Secret;
+}
+
+impl Signer for KnownTerminal {
+    fn key(&self) -> &Secret {
+        &self.key
+    }
+}
+
+/// Who signed the request, looked up by the signature's keyid.
+pub(super) async fn signed_by<S: Signer>(
+    request: &HttpRequest,
+    policy: &Policy,
+    bytes_max: usize,
+    look_up: impl AsyncFnOnce(Uuid) -> Result<Option<Arc<S>>, BookError>,
+) -> Result<Arc<S>, Problem> {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    if !service.is_known_as(host) {
+    if !service_of(request)?.is_known_as(host) {
         return Err(Problem::new(&AUTHORITY_UNKNOWN));
     }
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    if announced.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > taken.bytes_max as u64) {
+    if announced.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > bytes_max as u64) {
         return Err(Problem::new(&BODY_TOO_LARGE));
     }
     let headers = Lines(request.headers());
@@ -159,21 +185,40 @@ async fn authenticate(request: &HttpRequest, policy: &Policy, taken: &Taken) -> 
     };
     let signature = Signature::parse(&message, policy, chrono::Utc::now().timestamp())?;
     let known = match Uuid::try_parse(signature.keyid()) {
-        Ok(id) => service.terminals.get(id).await?,
+        Ok(id) => look_up(id).await?,
         Err(_) => None,
     };
-    // Of a terminal that is not there: the same work, the same answer.
+    // Of one that is not there: the same work, the same answer.
     let nobody = [0; 32];
-    let secret = known.as_ref().map_or(&nobody, |known| known.key.expose());
+    let secret = known.as_ref().map_or(&nobody, |known| known.key().expose());
     let key = Key::new(secret).ok_or_else(|| Problem::new(&SIGNATURE_WRONG))?;
     let verified = signature.verify(&key);
     let known = known.ok_or_else(|| Problem::from(super::signature::SignatureError::Wrong))?;
     verified?;
-    if known.is_revoked && !taken.of_revoked {
-        return Err(Problem::new(&TERMINAL_REVOKED));
+    Ok(known)
+}
+
+/// The body, held to its digest and type.
+pub(super) async fn receive_body(
+    request: &HttpRequest,
+    payload: Result<web::Payload, actix_web::Error>,
+    bytes_max: usize,
+) -> Result<(Bytes, String), Problem> {
+    let payload = payload.map_err(|_| Problem::with(&JSON_MALFORMED, "there is no body"))?;
+    let body = read(payload, bytes_max).await?;
+    content_digest_is_right(&joined(request.headers(), "content-digest")?, &body)?;
+    if !is_json(request.headers()) {
+        return Err(Problem::new(&CONTENT_TYPE_WRONG));
     }
-    service.rates.count_terminal(known.terminal.id)?;
-    Ok(known.terminal)
+    let key = request.headers().get("idempotency-key").and_then(|value| value.to_str().ok());
+    let idempotency_key = key.ok_or_else(|| Problem::new(&ID_MISMATCH))?.trim().to_owned();
+    Ok((body, idempotency_key))
+}
+
+/// The id that an `Idempotency-Key` holds.
+pub(super) fn repeated_id(idempotency_key: &str) -> Option<Uuid> {
+    let id = idempotency_key.strip_prefix('"').and_then(|key| key.strip_suffix('"'))?;
+    Uuid::try_parse(id).ok()
 }
 
 pub(super) async fn read(payload: web::Payload, bytes_max: usize) -> Result<Bytes, Problem> {

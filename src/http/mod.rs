@@ -3,12 +3,15 @@
 pub mod api;
 pub mod auth;
 pub mod health;
+pub mod integration;
 pub mod json;
 pub mod metrics;
 pub mod openapi;
 pub mod problem;
+pub mod query;
 pub mod rate_limit;
 pub mod signature;
+pub mod table;
 pub mod unsigned;
 
 use std::sync::Arc;
@@ -22,6 +25,7 @@ use crate::domain::operation::Booked;
 use crate::services::authorise::Authoriser;
 use crate::services::card_scripts::CardScripts;
 use crate::services::forwards::Forwards;
+use crate::services::integration_keys::IntegrationKeys;
 use crate::services::key_store::KeyStore;
 use crate::services::terminals::Terminals;
 
@@ -34,6 +38,7 @@ pub struct Service {
     pub keys: Arc<dyn KeyStore>,
     pub scripts: Arc<CardScripts>,
     pub terminals: Terminals,
+    pub integrations: IntegrationKeys,
     /// Hosts and ports that the service is known by: a request that was made for another is not for us.
     pub authorities: Vec<String>,
     /// The CA that terminals know the service by, as PEM; none: plain HTTP alone.
@@ -72,7 +77,16 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(api::card_scripts::ask_script)
         .service(api::enrolments::enrol)
         .service(api::enrolments::poll)
-        .service(api::heartbeat::beat);
+        .service(api::heartbeat::beat)
+        .service(api::clients::list_clients)
+        .service(api::clients::show_client)
+        .service(api::months::list_months)
+        .service(api::months::show_month)
+        .service(api::months::list_operations)
+        .service(api::tasks::list_tasks)
+        .service(api::tasks::finish_task)
+        .service(api::reports::list_reports)
+        .service(api::reports::show_report);
     config
         .service(health::live)
         .service(health::ready)

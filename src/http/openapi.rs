@@ -4,19 +4,23 @@ use std::sync::LazyLock;
 
 use actix_web::web::Bytes;
 use actix_web::{HttpResponse, get};
-use utoipa::OpenApi;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa::{Modify, OpenApi};
 
 use super::api::{card_scripts, cards, catalogue, enrolments, forwards, heartbeat, holds, hotlist, sales};
+use super::api::{clients, months, reports, tasks};
 use super::health;
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Pasje",
-        description = "What a terminal asks of the service. Each request but those of an enrolment is signed with HTTP Message Signatures (RFC 9421, hmac-sha256, tag \
+        description = "What a terminal, and an organisation's other systems, ask of the service. Each request but those of an enrolment is signed with HTTP Message Signatures (RFC 9421, hmac-sha256, tag \
                        `pasje-terminal`, keyid the terminal's id): components `@method @authority @path @query`, with a body also `content-digest \
                        content-type idempotency-key`; parameters `created expires nonce keyid tag`, `created` within 60 seconds of now. \
                        `Idempotency-Key` repeats the body's id in double quotes. Errors are `application/problem+json`; docs/ERRORS.md lists them. \
+                       An organisation's other systems sign likewise, with the tag `pasje-integration` and a key of their own as keyid, which \
+                       `pasje key add` made; each of their routes names the scope that the key must have. docs/api.md shows how. \
                        Amounts are whole numbers of minor units: EUR cents, MIN minutes, PNT hundredths of a point."
     ),
     paths(
@@ -37,13 +41,37 @@ use super::health;
         heartbeat::beat,
         enrolments::enrol,
         enrolments::poll,
+        clients::list_clients,
+        clients::show_client,
+        months::list_months,
+        months::show_month,
+        months::list_operations,
+        tasks::list_tasks,
+        tasks::finish_task,
+        reports::list_reports,
+        reports::show_report,
         health::live,
         health::ready
     ),
     // a text within a text, which no path names
-    components(schemas(forwards::ForwardedSaleBody))
+    components(schemas(forwards::ForwardedSaleBody)),
+    modifiers(&Signatures)
 )]
 struct Description;
+
+/// How requests are signed. A route that names `integration` names the scope that it asks of the key too.
+struct Signatures;
+
+impl Modify for Signatures {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        let scheme = ApiKey::Header(ApiKeyValue::with_description(
+            "Signature",
+            "HTTP Message Signature (RFC 9421), hmac-sha256, tag `pasje-integration`",
+        ));
+        let components = description.components.get_or_insert_default();
+        components.add_security_scheme("integration", SecurityScheme::ApiKey(scheme));
+    }
+}
 
 /// The description.
 pub fn description() -> utoipa::openapi::OpenApi {

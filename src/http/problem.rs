@@ -19,6 +19,7 @@ use crate::services::book::BookError;
 use crate::services::cards::CardError;
 use crate::services::enrolments::EnrolmentError;
 use crate::services::forwards::ForwardError;
+use crate::services::task_lists::TaskError;
 use crate::services::terminals::TerminalError;
 
 /// A sort of problem.
@@ -48,7 +49,7 @@ sorts! {
     PATH_MALFORMED = 400 "path-malformed" "The address cannot be understood"
         "Put a UUID where the path has an id, and numbers where the query has numbers.";
     SIGNATURE_MISSING = 401 "signature-missing" "The request is not signed"
-        "Sign it (RFC 9421) with the terminal's key: Signature-Input and Signature with the tag pasje-terminal.";
+        "Sign it (RFC 9421): Signature-Input and Signature, a terminal's with the tag pasje-terminal, another system's with pasje-integration.";
     SIGNATURE_MALFORMED = 401 "signature-malformed" "The signature cannot be read"
         "Write Signature-Input and Signature as RFC 9421 says.";
     SIGNATURE_INCOMPLETE = 401 "signature-incomplete" "The signature covers too little"
@@ -56,7 +57,7 @@ sorts! {
     SIGNATURE_EXPIRED = 401 "signature-expired" "The signature is not of now"
         "Set the clock by the Date of this answer, and sign the request anew.";
     SIGNATURE_WRONG = 401 "signature-wrong" "The signature is not right"
-        "Sign with the terminal's own key, exactly what is sent. If it worked before, enrol the terminal again.";
+        "Sign with the key of this keyid, exactly what is sent. If it worked before, enrol the terminal again.";
     DIGEST_MISSING = 401 "digest-missing" "The body has no digest"
         "Send Content-Digest with sha-256 (RFC 9530), and cover it.";
     DIGEST_MALFORMED = 401 "digest-malformed" "The digest cannot be read"
@@ -65,12 +66,24 @@ sorts! {
         "Compute sha-256 over the body exactly as it is sent.";
     TERMINAL_REVOKED = 401 "terminal-revoked" "This terminal may no longer ask"
         "Stop, wipe what the terminal holds, and ask the office.";
+    KEY_REVOKED = 401 "key-revoked" "This key may no longer ask"
+        "It was revoked, or its time is over: ask the office for a new one.";
+    SCOPE_MISSING = 403 "scope-missing" "This key is not for that"
+        "Ask the office for a key with the scope that the detail names.";
     NOT_FOUND = 404 "not-found" "There is nothing at this address"
         "Compare the path with the API's description.";
     SALE_UNKNOWN = 404 "sale-unknown" "There is no such sale at this location"
         "If it was sent and got no answer, send the very same request again.";
     HOLD_UNKNOWN = 404 "hold-unknown" "There is no such hold at this location"
         "If it was sent and got no answer, send the very same request again.";
+    CLIENT_UNKNOWN = 404 "client-unknown" "There is no such client in this organisation"
+        "Compare the client's number with those that GET /api/v1/clients lists.";
+    MONTH_UNKNOWN = 404 "month-unknown" "That month was not opened for this client"
+        "Compare the month with those that the client's months list.";
+    REPORT_UNKNOWN = 404 "report-unknown" "There is no such report"
+        "GET /api/v1/reports lists the reports there are.";
+    TASK_UNKNOWN = 404 "task-unknown" "There is no such task in this organisation"
+        "Compare the id with those that GET /api/v1/tasks lists.";
     ENROLMENT_UNKNOWN = 404 "enrolment-unknown" "No terminal waits under this code"
         "Make a new key pair and hand it in: a code is good for ten minutes.";
     REFERENCE_UNKNOWN = 404 "reference-unknown" "The request names something that does not exist"
@@ -83,6 +96,8 @@ sorts! {
         "Make a new id (UUIDv7) for a new request; send the same request again under the same id.";
     ENROLMENT_USED = 409 "enrolment-used" "This key pair was used before"
         "Make a new key pair and hand it in.";
+    TASK_DONE = 409 "task-done" "The task was done before, otherwise"
+        "Read what was done; what is done is not changed.";
     JOURNAL_CONFLICT = 409 "journal-conflict" "Another record is stored under this sequence"
         "Stop selling offline and tell the office: this journal is not the one that was sent before. A human looks at it.";
     JOURNAL_GAP = 409 "journal-gap" "The record does not follow what is stored"
@@ -312,6 +327,16 @@ impl From<EnrolmentError> for Problem {
             EnrolmentError::Unknown(_) | EnrolmentError::Accepted(_) => Self::new(&ENROLMENT_UNKNOWN),
             EnrolmentError::Terminal(error) => error.into(),
             EnrolmentError::Database(_) | EnrolmentError::Connect(_) => Self::ours(&UNAVAILABLE, &error),
+        }
+    }
+}
+
+impl From<TaskError> for Problem {
+    fn from(error: TaskError) -> Self {
+        match error {
+            TaskError::Unknown => Self::new(&TASK_UNKNOWN),
+            TaskError::Done => Self::new(&TASK_DONE),
+            TaskError::Book(error) => error.into(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How often one address, and one terminal, may ask.
+//! How often one address, one terminal and one key of another system may ask.
 //!
 //! Addresses are counted before the signature is looked at, so that guessing keys is slow; terminals after it was found
 //! right, so that nobody uses up another's share. A till needs a few requests a minute.
@@ -24,12 +24,13 @@ use super::problem::{Problem, TOO_MANY_REQUESTS};
 pub struct Rates {
     pub per_address: Option<NonZeroU32>,
     pub per_terminal: Option<NonZeroU32>,
+    pub per_key: Option<NonZeroU32>,
 }
 
 impl Default for Rates {
     /// An address is often a whole house; a fast till makes a handful of requests for each sale.
     fn default() -> Self {
-        Self { per_address: NonZeroU32::new(500), per_terminal: NonZeroU32::new(50) }
+        Self { per_address: NonZeroU32::new(500), per_terminal: NonZeroU32::new(50), per_key: NonZeroU32::new(20) }
     }
 }
 
@@ -40,6 +41,8 @@ pub struct RateLimits {
     enrolments: Option<DefaultKeyedRateLimiter<IpAddr>>,
     deliveries: Option<DefaultKeyedRateLimiter<Uuid>>,
     lists: Option<DefaultKeyedRateLimiter<Uuid>>,
+    keys: Option<DefaultKeyedRateLimiter<Uuid>>,
+    reports: Option<DefaultKeyedRateLimiter<Uuid>>,
 }
 
 impl RateLimits {
@@ -56,6 +59,11 @@ impl RateLimits {
                 .per_terminal
                 .and(Quota::with_period(LIST_EVERY))
                 .map(|quota| RateLimiter::keyed(quota.allow_burst(LISTS_AT_ONCE))),
+            keys: rates.per_key.map(|rate| RateLimiter::keyed(quota(rate))),
+            reports: rates
+                .per_key
+                .and(Quota::with_period(REPORT_EVERY))
+                .map(|quota| RateLimiter::keyed(quota.allow_burst(REPORTS_AT_ONCE))),
             deliveries: rates.per_terminal.map(|rate| RateLimiter::keyed(quota(rate.min(DELIVERIES_A_SECOND)))),
         }
     }
@@ -106,12 +114,29 @@ impl RateLimits {
         self.lists.as_ref().map_or(Ok(()), |limiter| count(limiter, &terminal))
     }
 
+    /// Counts a request of another system.
+    ///
+    /// # Errors
+    /// `too-many-requests`.
+    pub fn count_key(&self, key: Uuid) -> Result<(), Problem> {
+        self.keys.as_ref().map_or(Ok(()), |limiter| count(limiter, &key))
+    }
+
+    /// Counts a report for another system: it reads months of all clients.
+    ///
+    /// # Errors
+    /// `too-many-requests`.
+    pub fn count_report(&self, key: Uuid) -> Result<(), Problem> {
+        self.reports.as_ref().map_or(Ok(()), |limiter| count(limiter, &key))
+    }
+
     /// Forgets who has not asked lately; called now and then, so that memory stays flat.
     pub fn forget_old(&self) {
         if let Some(limiter) = &self.addresses {
             limiter.retain_recent();
         }
-        for limiter in [&self.terminals, &self.deliveries, &self.lists].into_iter().flatten() {
+        for limiter in [&self.terminals, &self.deliveries, &self.lists, &self.keys, &self.reports].into_iter().flatten()
+        {
             limiter.retain_recent();
         }
         if let Some(limiter) = &self.enrolments {
@@ -147,6 +172,10 @@ const DELIVERIES_A_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
 const LIST_EVERY: Duration = Duration::from_secs(10);
 const LISTS_AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
 
+/// Each reads months of all clients.
+const REPORT_EVERY: Duration = Duration::from_secs(5);
+const REPORTS_AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
+
 const TWICE: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
 
 fn count<K: std::hash::Hash + Eq + Clone>(limiter: &DefaultKeyedRateLimiter<K>, key: &K) -> Result<(), Problem> {
@@ -174,7 +203,7 @@ mod tests {
 
     #[test]
     fn who_asks_too_often_is_told_to_wait_and_nobody_else_is() {
-        let limits = RateLimits::new(Rates { per_address: NonZeroU32::new(1), per_terminal: None });
+        let limits = RateLimits::new(Rates { per_address: NonZeroU32::new(1), per_terminal: None, per_key: None });
         let one: Option<IpAddr> = Some("192.0.2.1".parse().unwrap());
         assert!(limits.count_address(one).is_ok() && limits.count_address(one).is_ok());
         assert_eq!(limits.count_address(one).unwrap_err().sort(), &TOO_MANY_REQUESTS);
@@ -188,7 +217,7 @@ mod tests {
         let taken = (0..50).filter(|_| limits.count_delivery(Uuid::nil()).is_ok()).count();
         assert!((10..=11).contains(&taken), "{taken}");
         assert!(limits.count_terminal(Uuid::nil()).is_ok() && limits.count_delivery(Uuid::max()).is_ok());
-        let without = RateLimits::new(Rates { per_address: None, per_terminal: None });
+        let without = RateLimits::new(Rates { per_address: None, per_terminal: None, per_key: None });
         assert!((0..50).all(|_| without.count_delivery(Uuid::nil()).is_ok()));
     }
 

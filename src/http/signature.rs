@@ -86,6 +86,14 @@ impl Policy {
         tag: Some("pasje-terminal"),
         age_s_max: 60,
     };
+
+    /// Another system's request that carries a body: as a terminal's, with a tag of its own, so that neither passes for the
+    /// other.
+    pub const INTEGRATION_WITH_BODY: Policy = Policy { tag: Some("pasje-integration"), ..Policy::TERMINAL_WITH_BODY };
+
+    /// Another system's request without a body.
+    pub const INTEGRATION_WITHOUT_BODY: Policy =
+        Policy { tag: Some("pasje-integration"), ..Policy::TERMINAL_WITHOUT_BODY };
 }
 
 /// Why a request is not believed. The texts are for whoever makes terminals, and reveal nothing of what was expected.

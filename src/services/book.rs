@@ -14,7 +14,9 @@ use crate::db::holds::Purpose;
 use crate::db::ledger::{self, Batch};
 use crate::db::{DbError, buffers, holds, wallets};
 use crate::domain::account::{Kind, WalletId};
-use crate::domain::operation::{Authority, Booked, HoldEntry, Operation, OperationId, OperationKind, Outcome, Owner};
+use crate::domain::operation::{
+    Authority, Booked, HoldEntry, Operation, OperationId, OperationKind, Outcome, Owner, Transfer,
+};
 use crate::domain::request::{Malformed, Problem};
 use crate::domain::sale::Known;
 use crate::domain::wallet::Wallet;
@@ -261,9 +263,17 @@ async fn write(books: Books<'_>, batch: Batch) -> Result<Booked, BookError> {
 
 /// Moves the shared buffers by what operations paid into and out of them. Taken after all other locks.
 pub(super) async fn change_buffers(conn: &mut AsyncPgConnection, operations: &[Operation]) -> Result<(), DbError> {
+    change_buffers_by(conn, operations.iter().flat_map(|operation| &operation.transfers)).await
+}
+
+/// As [`change_buffers`], by transfers.
+pub(super) async fn change_buffers_by(
+    conn: &AsyncPgConnection,
+    transfers: impl Iterator<Item = &Transfer>,
+) -> Result<(), DbError> {
     use std::collections::BTreeMap;
     let mut changes = BTreeMap::new();
-    for transfer in operations.iter().flat_map(|operation| &operation.transfers) {
+    for transfer in transfers {
         for (account, sign) in [(transfer.debit, -1), (transfer.credit, 1)] {
             if account.kind() == Kind::Buffer {
                 *changes.entry(account).or_insert(0) += sign * transfer.amount.minor();

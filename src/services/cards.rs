@@ -331,6 +331,9 @@ mod tests {
         fn terminal_key(&self, _: Uuid, _: &[u8; 16]) -> Secret {
             Secret::new([0; 32])
         }
+        fn integration_key(&self, _: Uuid, _: &[u8; 16]) -> Secret {
+            Secret::new([0; 32])
+        }
         fn check_values(&self) -> Vec<(u8, [u8; 32])> {
             Vec::new()
         }

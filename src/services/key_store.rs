@@ -33,6 +33,8 @@ pub trait KeyStore: Send + Sync + 'static {
     fn master(&self, generation: u8) -> Option<MasterKey>;
     /// A terminal's key: what it signs its requests with.
     fn terminal_key(&self, terminal: Uuid, salt: &[u8; 16]) -> Secret;
+    /// The key of another system: what it signs its requests with.
+    fn integration_key(&self, id: Uuid, salt: &[u8; 16]) -> Secret;
     /// For each key, a value that tells whether it is the right one and nothing about it. Generation 0 is the terminals'.
     fn check_values(&self) -> Vec<(u8, [u8; 32])>;
 
@@ -183,6 +185,10 @@ impl KeyStore for Keys {
 
     fn terminal_key(&self, terminal: Uuid, salt: &[u8; 16]) -> Secret {
         self.held(|held| held.set.terminals.derive(b"PASJE terminal http", &[terminal.as_bytes(), salt]))
+    }
+
+    fn integration_key(&self, id: Uuid, salt: &[u8; 16]) -> Secret {
+        self.held(|held| held.set.terminals.derive(b"PASJE integration http", &[id.as_bytes(), salt]))
     }
 
     fn check_values(&self) -> Vec<(u8, [u8; 32])> {
@@ -400,5 +406,6 @@ mod tests {
         assert_ne!(keys.terminal_key(one, &[1; 16]), keys.terminal_key(other, &[1; 16]));
         assert_ne!(keys.terminal_key(one, &[1; 16]), keys.terminal_key(one, &[2; 16]));
         assert_eq!(keys.terminal_key(one, &[1; 16]), keys.terminal_key(one, &[1; 16]));
+        assert_ne!(keys.terminal_key(one, &[1; 16]), keys.integration_key(one, &[1; 16]));
     }
 }

@@ -238,7 +238,7 @@ impl House {
 
     /// A service without limits of rate, as a test asks faster than any till.
     pub fn serve(&self) -> Serving {
-        self.serve_with(&["--address-rate", "0", "--terminal-rate", "0"], &[])
+        self.serve_with(&["--address-rate", "0", "--terminal-rate", "0", "--key-rate", "0"], &[])
     }
 
     pub fn serve_with(&self, options: &[&str], environment: &[(&str, &str)]) -> Serving {

@@ -98,6 +98,8 @@ const SEED: &str = "
     INSERT INTO task (organisation, wallet, month, kind) VALUES (1, 1::bigint << 32 | 1, '2026-01-01', 1);
     INSERT INTO captured_day VALUES (1, '2026-01-12');
     INSERT INTO month_phase VALUES (1::bigint << 32 | 1, '2026-01-01', 3, gen_random_uuid());
+    INSERT INTO integration_key (id, organisation, name, scopes, key_salt, expires_at)
+        VALUES (gen_random_uuid(), 1, 'ECD', '{clients:read,clients:write}', decode(repeat('00', 16), 'hex'), now() + interval '1 year');
     INSERT INTO ledger.operation (id, wallet, kind, outcome, authority, request_hash, book_date, batch, booked_at)
         SELECT id, 1::bigint << 32 | 1, 1, 1, 4, sha256('request'), current_date, nextval('ledger.batch'), now() FROM seed;
     INSERT INTO ledger.line (id, line, service, quantity, kind, price_cents, units, vat_basis_points, planned, from_savings, book_date, batch)

@@ -1,11 +1,15 @@
-//! What terminals ask.
+//! What terminals ask, and what the organisations' other systems do.
 
 pub mod card_scripts;
 pub mod cards;
 pub mod catalogue;
+pub mod clients;
 pub mod enrolments;
 pub mod forwards;
 pub mod heartbeat;
 pub mod holds;
 pub mod hotlist;
+pub mod months;
+pub mod reports;
 pub mod sales;
+pub mod tasks;

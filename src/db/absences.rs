@@ -1,0 +1,82 @@
+//! When clients are away, and how long an organisation's absences are funded.
+
+use std::collections::HashMap;
+
+use chrono::NaiveDate;
+use diesel::sql_types::{BigInt, Date, Integer, Nullable, SmallInt};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
+use super::statement::{Statement, statement};
+use super::{DbError, corrupt};
+use crate::domain::absence::{Absence, AbsenceKind, AbsenceSetting, AbsenceSettings};
+use crate::domain::account::{OrganisationId, WalletId};
+use crate::domain::indication::Delivery;
+
+type Sql = (BigInt, SmallInt, Date, Nullable<Date>, Nullable<Date>, Nullable<Date>);
+type Row = (i64, i16, NaiveDate, Option<NaiveDate>, Option<NaiveDate>, Option<NaiveDate>);
+
+/// What is known of a client's being away.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[allow(missing_docs)]
+pub struct AwayRows {
+    pub absences: Vec<Absence>,
+    pub arrived_on: Option<NaiveDate>,
+}
+
+/// Absences of wallets that were not withdrawn, the first first, and when those clients arrived. A wallet that was never away is
+/// missing from the answer.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn of_wallets(
+    mut conn: &AsyncPgConnection,
+    wallets: &[WalletId],
+) -> Result<HashMap<WalletId, AwayRows>, DbError> {
+    let query: Statement<Sql> = statement(
+        "SELECT a.wallet, a.kind, a.left_on, a.returned_on, a.permitted_until, c.arrived_on \
+         FROM absence AS a LEFT JOIN client AS c ON c.wallet = a.wallet \
+         WHERE a.wallet = ANY(?) AND a.withdrawn_at IS NULL ORDER BY a.wallet, a.left_on, a.id",
+    )
+    .bind(wallets.iter().map(|wallet| wallet.field()).collect::<Vec<_>>());
+    let mut found: HashMap<WalletId, AwayRows> = HashMap::new();
+    for (wallet, kind, left_on, returned_on, permitted_until, arrived_on) in query.load::<Row>(&mut conn).await? {
+        let wallet = WalletId::from_field(wallet).ok_or_else(|| corrupt("absence.wallet"))?;
+        let kind = AbsenceKind::from_code(kind.into()).ok_or_else(|| corrupt("absence.kind"))?;
+        let rows = found.entry(wallet).or_default();
+        rows.arrived_on = arrived_on;
+        rows.absences.push(Absence { kind, left_on, returned_on, permitted_until });
+    }
+    Ok(found)
+}
+
+/// How long absence is funded, by organisation. One that has written nothing is missing: [`AbsenceSettings::default`] is its.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn settings(
+    mut conn: &AsyncPgConnection,
+    organisations: &[OrganisationId],
+) -> Result<HashMap<OrganisationId, AbsenceSettings>, DbError> {
+    let query: Statement<(Integer, SmallInt, Date, SmallInt, SmallInt, SmallInt, SmallInt)> = statement(
+        "SELECT organisation, delivery, from_date, medical_days, holiday_days_each, holiday_days_year, \
+         holiday_after_days FROM absence_setting WHERE organisation = ANY(?)",
+    )
+    .bind(organisations.iter().map(|id| i32::from(id.number())).collect::<Vec<_>>());
+    type SettingRow = (i32, i16, NaiveDate, i16, i16, i16, i16);
+    let mut found: HashMap<OrganisationId, Vec<AbsenceSetting>> = HashMap::new();
+    for (organisation, delivery, from, medical, each, year, after) in query.load::<SettingRow>(&mut conn).await? {
+        let organisation = u16::try_from(organisation).ok().and_then(OrganisationId::new);
+        let organisation = organisation.ok_or_else(|| corrupt("absence_setting.organisation"))?;
+        let delivery = Delivery::from_code(delivery.into()).ok_or_else(|| corrupt("absence_setting.delivery"))?;
+        let days = |days| u32::try_from(days).map_err(|_| corrupt("absence_setting: days"));
+        found.entry(organisation).or_default().push(AbsenceSetting {
+            delivery,
+            from,
+            medical_days: days(medical)?,
+            holiday_days_each: days(each)?,
+            holiday_days_year: days(year)?,
+            holiday_after_days: days(after)?,
+        });
+    }
+    Ok(found.into_iter().map(|(organisation, settings)| (organisation, AbsenceSettings::new(settings))).collect())
+}

@@ -1,0 +1,5 @@
+//! Plans, absences, agendas and what is reckoned from them, with a real database.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod recurrence;
