@@ -19,13 +19,21 @@ pub mod grant;
 pub mod grant_rules;
 pub mod hex;
 pub mod hold;
+<<<<<<< HEAD
+pub mod import;
+=======
 pub mod holding;
+>>>>>>> main
 pub mod indication;
 pub mod integration_key;
 pub mod money;
 pub mod month_close;
 pub mod month_grant;
+<<<<<<< HEAD
+pub mod offer;
+=======
 pub mod occurrence;
+>>>>>>> main
 pub mod operation;
 pub mod payout;
 pub mod plan_line;
