@@ -3,6 +3,7 @@
 //! Sales go through `authorise`, in batches; every other operation through `book`, one by one (`bookings` says what each
 //! loads, `card_holds` what a card's hold does).
 
+pub mod absences;
 pub mod authorise;
 pub mod book;
 mod bookings;
@@ -24,11 +25,13 @@ pub mod key_store;
 pub mod locations;
 pub mod months;
 pub mod offline_cards;
+pub mod plan_books;
+pub mod plans;
 pub mod price_cache;
 pub mod readiness;
 pub mod reviews;
 pub mod sales;
-pub mod task_lists;
 pub mod schemes;
+pub mod task_lists;
 pub mod terminals;
 pub mod verify;
