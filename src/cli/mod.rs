@@ -16,6 +16,7 @@ mod keys;
 mod location;
 mod migrate;
 mod month;
+mod organisation;
 mod private_file;
 mod review;
 mod scheme;
@@ -66,7 +67,10 @@ enum Command {
     /// Show, rotate and refuse the keys of cards
     #[command(subcommand)]
     Keys(keys::Command),
-    /// List locations, and what may be sold at each offline
+    /// Add and list organisations
+    #[command(subcommand)]
+    Organisation(organisation::Command),
+    /// Add and list locations, and say what may be sold at each offline
     #[command(subcommand)]
     Location(location::Command),
     /// Open, deliver, close and correct months
@@ -117,6 +121,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Card(command) => card::run(&options, command).await,
         Command::Key(command) => key::run(&options, command).await,
         Command::Keys(command) => keys::run(&options, command).await,
+        Command::Organisation(command) => organisation::run(&options, command).await,
         Command::Location(command) => location::run(&options, command).await,
         Command::Review(command) => review::run(&options, command).await,
         Command::Scheme(command) => scheme::run(&options, command).await,

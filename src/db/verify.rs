@@ -100,6 +100,10 @@ pub const QUESTIONS: &[Question] = &[
     question!("refund_legs", "each leg gives back its share, to who paid"),
     question!("grants", "grant_exchange agrees with what was granted"),
     question!("granted_months", "each month of a wallet is granted once"),
+    question!("month_grants", "each month was granted and corrected to what its last revision says"),
+    question!("plan_months", "each month's hold has left what its planned days need"),
+    question!("occurrences", "each planned day is delivered once"),
+    question!("statements", "each closed month's statement says what was booked into it"),
     question!("exchanges", "own_exchange agrees with what was bought and paid back"),
     question!("top_ups", "what is taken back of a top-up came in with it"),
     question!("cards", "each card pays for its own wallet and uses up its counter"),
@@ -144,6 +148,10 @@ const CONSTRAINTS: &[(&str, &str)] = &[
     ("public.buffer_draw", "buffer_draw_used"),
     ("public.hold", "hold_purpose"),
     ("public.hold", "hold_of_card_expires"),
+    ("public.plan_month", "plan_month_held"),
+    ("public.plan_month", "plan_month_done"),
+    ("public.plan_month", "plan_month_released"),
+    ("public.plan_month", "plan_month_once"),
     ("public.forward", "forward_hash"),
 ];
 

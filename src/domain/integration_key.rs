@@ -68,7 +68,9 @@ impl Scope {
             Scope::TasksRead => "what waits for a human",
             Scope::TasksWrite => "say that a task is done, and how",
             Scope::ReportsRead => "the organisation's reports",
-            Scope::EurosRead => "beside clients:read, plans:read or months:read: euros of a scheme that counts in minutes",
+            Scope::EurosRead => {
+                "beside clients:read, plans:read or months:read: euros of a scheme that counts in minutes"
+            }
         }
     }
 }

@@ -146,11 +146,7 @@ async fn authenticate<D: Demand>(request: &HttpRequest, policy: &Policy) -> Resu
         return Err(Problem::new(&KEY_REVOKED));
     }
     service.rates.count_key(known.row.id)?;
-    let by = Integration {
-        key: known.row.id,
-        organisation: known.row.organisation,
-        scopes: known.row.scopes.clone(),
-    };
+    let by = Integration { key: known.row.id, organisation: known.row.organisation, scopes: known.row.scopes.clone() };
     if !by.has(D::SCOPE) {
         return Err(Problem::with(&SCOPE_MISSING, format!("the key lacks the scope {}", D::SCOPE.name())));
     }

@@ -8,7 +8,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::api::{card_scripts, cards, catalogue, enrolments, forwards, heartbeat, holds, hotlist, sales};
-use super::api::{clients, months, tasks};
+use super::api::{clients, months, reports, tasks};
 use super::health;
 
 #[derive(OpenApi)]
@@ -48,6 +48,8 @@ use super::health;
         months::list_operations,
         tasks::list_tasks,
         tasks::finish_task,
+        reports::list_reports,
+        reports::show_report,
         health::live,
         health::ready
     ),

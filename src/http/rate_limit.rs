@@ -135,7 +135,8 @@ impl RateLimits {
         if let Some(limiter) = &self.addresses {
             limiter.retain_recent();
         }
-        for limiter in [&self.terminals, &self.deliveries, &self.lists, &self.keys, &self.reports].into_iter().flatten() {
+        for limiter in [&self.terminals, &self.deliveries, &self.lists, &self.keys, &self.reports].into_iter().flatten()
+        {
             limiter.retain_recent();
         }
         if let Some(limiter) = &self.enrolments {

@@ -62,11 +62,7 @@ pub struct MonthRecord {
 ///
 /// # Errors
 /// [`BookError::Unavailable`].
-pub async fn month(
-    database: &Database,
-    wallet: WalletId,
-    month: NaiveDate,
-) -> Result<Option<MonthRecord>, BookError> {
+pub async fn month(database: &Database, wallet: WalletId, month: NaiveDate) -> Result<Option<MonthRecord>, BookError> {
     let conn = database.connection().await?;
     let grants = client_records::grants(&conn, wallet, month).await?;
     let planned = client_records::planned(&conn, wallet, month).await?;

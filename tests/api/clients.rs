@@ -55,7 +55,8 @@ async fn clients_are_paged_by_number_and_each_is_listed_once() {
             next => target = format!("/api/v1/clients?limit=3&after={next}"),
         }
     }
-    let all = house.text("SELECT string_agg(number::text, ',' ORDER BY number) FROM client WHERE wallet >> 32 = 1").await;
+    let all =
+        house.text("SELECT string_agg(number::text, ',' ORDER BY number) FROM client WHERE wallet >> 32 = 1").await;
     let seen: Vec<String> = seen.iter().map(ToString::to_string).collect();
     assert_eq!((seen.join(","), pages), (all, 3));
     // nobody follows the last number that there can be

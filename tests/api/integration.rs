@@ -80,8 +80,17 @@ impl Serving {
 /// An address of a route with something in each place of its path.
 pub fn target(path: &str) -> String {
     let id = Uuid::now_v7().to_string();
-    let filled = [("{id}", &*id), ("{code}", "ABCDE-FGHJK"), ("{number}", "17"), ("{month}", "2026-04"), ("{day}", "2026-04-12")];
+    let filled = [
+        ("{id}", &*id),
+        ("{code}", "ABCDE-FGHJK"),
+        ("{number}", "17"),
+        ("{month}", "2026-04"),
+        ("{day}", "2026-04-12"),
+    ];
     let task = path.replace("tasks/{id}", "tasks/1");
+    if path.ends_with("/{report}") {
+        return path.replace("{report}", "overruns?from=2026-04");
+    }
     filled.iter().fold(task, |path, (place, value)| path.replace(place, value))
 }
 

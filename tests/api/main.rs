@@ -28,6 +28,7 @@ mod pin;
 mod problems;
 mod rates;
 mod refunds;
+mod reports;
 mod requests;
 mod sales;
 mod scripts;

@@ -40,7 +40,13 @@ async fn a_month_is_shown_with_the_whole_computation_of_its_grant_and_its_days()
     let state = |month: &str, held: bool, closed: bool| json!({"month": month, "is_granted": true, "is_held": held, "is_closed": closed, "is_provisional": false});
     let wanted = json!({"current": MONTH, "months": [state(MONTH, true, false), state("2026-03", false, true)]});
     // the month in which this test runs was granted by the house
-    let listed: Vec<Value> = months["months"].as_array().unwrap().iter().filter(|row| row["month"].as_str() <= Some(MONTH)).cloned().collect();
+    let listed: Vec<Value> = months["months"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| row["month"].as_str() <= Some(MONTH))
+        .cloned()
+        .collect();
     assert_eq!(json!({"current": months["current"], "months": listed}), wanted);
     let month = serving.read_by(&key, &format!("{}/months/{MONTH}", address(&client))).decided();
     let grants = month["grants"].as_array().unwrap();
@@ -58,7 +64,10 @@ async fn a_month_is_shown_with_the_whole_computation_of_its_grant_and_its_days()
         let computed = &grant["computation"];
         let sum = |names: &[&str]| names.iter().map(|name| computed[*name].as_i64().unwrap()).sum::<i64>();
         let deductions: i64 = computed["deductions"].as_array().unwrap().iter().map(|cut| cut.as_i64().unwrap()).sum();
-        assert_eq!(sum(&["gross"]), deductions + sum(&["collective", "reserve_part", "buffer_part", "budget_part", "rounding"]));
+        assert_eq!(
+            sum(&["gross"]),
+            deductions + sum(&["collective", "reserve_part", "buffer_part", "budget_part", "rounding"])
+        );
     }
     assert_eq!(
         month["planned"],
@@ -92,7 +101,10 @@ async fn every_operation_of_a_month_is_shown_with_its_legs_and_why() {
     assert_eq!(operations.len(), 1, "{shown}");
     let sale = &operations[0];
     assert_eq!((&sale["id"], &sale["operation"], &sale["authority"]), (&json!(tap.id), &json!("sale"), &json!("card")));
-    assert_eq!((&sale["card"], &sale["terminal"], &sale["location"]), (&json!(card.id), &json!(terminal.id), &json!(RESTAURANT)));
+    assert_eq!(
+        (&sale["card"], &sale["terminal"], &sale["location"]),
+        (&json!(card.id), &json!(terminal.id), &json!(RESTAURANT))
+    );
     assert_eq!(
         sale["lines"],
         json!([
@@ -116,7 +128,8 @@ async fn every_operation_of_a_month_is_shown_with_its_legs_and_why() {
     // what was booked in no month counts by its day
     let now = chrono::Utc::now().format("%Y-%m");
     let today = serving.read_by(&key, &format!("{}/months/{now}/operations", address(&client))).decided();
-    let kinds: Vec<&str> = today["operations"].as_array().unwrap().iter().map(|row| row["operation"].as_str().unwrap()).collect();
+    let kinds: Vec<&str> =
+        today["operations"].as_array().unwrap().iter().map(|row| row["operation"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["grant", "top_up"]);
 }
 

@@ -11,6 +11,7 @@ const HANDLERS: &[&str] = &[
     include_str!("../../src/http/api/clients.rs"),
     include_str!("../../src/http/api/months.rs"),
     include_str!("../../src/http/api/tasks.rs"),
+    include_str!("../../src/http/api/reports.rs"),
     include_str!("../../src/http/api/holds.rs"),
     include_str!("../../src/http/api/sales.rs"),
     include_str!("../../src/http/api/cards.rs"),

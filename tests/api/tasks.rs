@@ -20,11 +20,17 @@ async fn a_task_is_listed_until_it_is_done_and_is_done_once() {
     let (serving, key) = (house.serve(), house.key(1, &["tasks:read", "tasks:write"]));
     let list = |target: &str| serving.read_by(&key, target).decided()["tasks"].as_array().unwrap().clone();
     let open = list("/api/v1/tasks");
-    let told: Vec<_> = open.iter().map(|task| (&task["client"], &task["kind"], &task["amount"], &task["month"], &task["unit"])).collect();
+    let told: Vec<_> = open
+        .iter()
+        .map(|task| (&task["client"], &task["kind"], &task["amount"], &task["month"], &task["unit"]))
+        .collect();
     let (number, month, unit) = (json!(client.number), json!("2026-04"), json!("EUR"));
     assert_eq!(
         told,
-        [(&number, &json!("data_error"), &Value::Null, &month, &unit), (&number, &json!("expected_overrun"), &json!(1800), &month, &unit)]
+        [
+            (&number, &json!("data_error"), &Value::Null, &month, &unit),
+            (&number, &json!("expected_overrun"), &json!(1800), &month, &unit)
+        ]
     );
     assert_eq!(list("/api/v1/tasks?limit=1"), open[..1]);
     let target = format!("/api/v1/tasks/{}/done", open[0]["id"]);

@@ -4,6 +4,9 @@
 
 mod command;
 mod history;
+#[path = "../months/house.rs"]
+mod house;
+mod months;
 mod planted;
 #[allow(dead_code)] // this test program uses a part
 #[path = "../access/program.rs"]
@@ -80,7 +83,11 @@ async fn with_planted(conn: &mut AsyncPgConnection, sql: &str) -> Report {
 /// Plants each wrong row by itself and tells of every one that is not found, or not found so.
 async fn check(table: &[Planted]) {
     let database = TestDatabase::new().await;
-    let mut names = History::write(database.service().await).await;
+    let names = History::write(database.service().await).await;
+    check_in(&database, names, table).await;
+}
+
+async fn check_in(database: &TestDatabase, mut names: BTreeMap<String, String>, table: &[Planted]) {
     names.insert("nobody".to_owned(), uuid::Uuid::now_v7().to_string());
     let mut conn = database.superuser().await;
     let mut wrong = Vec::new();
@@ -126,6 +133,13 @@ planted_tests! {
     a_wrong_journal_or_review_is_named: planted::forwards::FORWARDS,
     an_attempt_that_was_not_undone_with_its_forward_is_named: planted::forwards::ATTEMPTS,
     a_wrong_settlement_is_named: planted::forwards::SETTLEMENTS,
+}
+
+#[tokio::test]
+async fn a_wrong_month_is_named() {
+    let (house, names) = months::lived().await;
+    house.verify().await;
+    check_in(&house.test, names, planted::months::MONTHS).await;
 }
 
 /// A check without a planted row is a check that nobody has seen to fail.

@@ -4,6 +4,7 @@
 pub mod cards;
 pub mod forwards;
 pub mod money;
+pub mod months;
 pub mod office;
 pub mod sales;
 pub mod tables;
@@ -25,6 +26,7 @@ pub const ALL: &[&[Planted]] = &[
     forwards::FORWARDS,
     forwards::ATTEMPTS,
     forwards::SETTLEMENTS,
+    months::MONTHS,
 ];
 
 const fn row(sql: &'static str, found_by: &'static [&'static str], names: &'static str) -> Planted {

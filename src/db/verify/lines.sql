@@ -12,7 +12,7 @@ JOIN wallet AS w ON w.id = o.wallet
 LEFT JOIN (SELECT id, line, sum(amount) FILTER (WHERE (debit >> 8) & 255 = 1) AS cents,
                   sum(amount) FILTER (WHERE (debit >> 8) & 255 <> 1) AS units
            FROM ledger.transfer WHERE flow IN (3, 14) GROUP BY id, line) AS paid ON paid.id = l.id AND paid.line = l.line
-WHERE o.kind IN (1, 9) AND o.outcome IN (1, 2) AND l.left_out IS NULL
+WHERE o.kind IN (1, 9, 22) AND o.outcome IN (1, 2) AND l.left_out IS NULL
   AND NOT CASE WHEN w.unit = 1 OR l.units IS NULL THEN coalesce(paid.cents, 0) = l.price_cents AND coalesce(paid.units, 0) = 0
                WHEN l.kind IN (1, 2) OR l.units = 0 THEN coalesce(paid.units, 0) = l.units AND coalesce(paid.cents, 0) = 0
                WHEN coalesce(paid.units, 0) > l.units THEN false

@@ -8,4 +8,4 @@ FROM ledger.hold_entry GROUP BY id HAVING min(entry) <> 0 OR max(entry) + 1 <> c
 UNION ALL
 SELECT l.id::text, format('operation %s has %s lines, and the last is numbered %s', l.id, count(*), max(l.line))
 FROM ledger.line AS l JOIN ledger.operation AS o ON o.id = l.id
-WHERE o.kind IN (1, 8) OR o.kind = 9 AND o.card IS NULL GROUP BY l.id HAVING min(l.line) <> 0 OR max(l.line) + 1 <> count(*)
+WHERE o.kind IN (1, 8, 22) OR o.kind = 9 AND o.card IS NULL GROUP BY l.id HAVING min(l.line) <> 0 OR max(l.line) + 1 <> count(*)

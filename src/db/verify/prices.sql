@@ -6,7 +6,7 @@ SELECT l.id::text,
 FROM ledger.line AS l
 JOIN ledger.operation AS o ON o.id = l.id
 JOIN wallet AS w ON w.id = o.wallet
-WHERE o.kind IN (1, 8, 9)
+WHERE o.kind IN (1, 8, 9, 22)
   AND CASE WHEN l.price_cents < 0 OR l.units < 0 THEN true
            WHEN l.kind IS NULL THEN l.left_out IS NULL OR l.price_cents <> 0 OR l.units IS NOT NULL
            WHEN w.unit = 1 THEN l.units IS DISTINCT FROM l.price_cents

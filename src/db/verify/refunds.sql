@@ -11,11 +11,11 @@ WITH refund AS MATERIALIZED (
 SELECT r.id::text,
        format('operation %s gives back %s: %s', r.id, coalesce(r.reference::text, 'nothing that it names'),
               CASE WHEN s.id IS NULL THEN 'there is no such operation'
-                   WHEN s.kind NOT IN (1, 9) OR s.outcome NOT IN (1, 2) THEN 'that sold nothing'
+                   WHEN s.kind NOT IN (1, 9, 22) OR s.outcome NOT IN (1, 2) THEN 'that sold nothing'
                    WHEN s.wallet <> r.wallet THEN format('that is of wallet %s, and the refund of wallet %s', s.wallet, r.wallet)
                    ELSE 'a void is of the same terminal and the same day' END)
 FROM refund AS r LEFT JOIN ledger.operation AS s ON s.id = r.reference
-WHERE s.id IS NULL OR s.kind NOT IN (1, 9) OR s.outcome NOT IN (1, 2) OR s.wallet <> r.wallet
+WHERE s.id IS NULL OR s.kind NOT IN (1, 9, 22) OR s.outcome NOT IN (1, 2) OR s.wallet <> r.wallet
    OR r.kind = 3 AND (s.terminal IS DISTINCT FROM r.terminal OR s.book_date <> r.book_date)
 UNION ALL
 SELECT p.id::text,

@@ -10,5 +10,6 @@ pub mod heartbeat;
 pub mod holds;
 pub mod hotlist;
 pub mod months;
+pub mod reports;
 pub mod sales;
 pub mod tasks;

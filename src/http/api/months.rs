@@ -258,9 +258,7 @@ impl StatementBody {
         let moved_of = |number: i64| {
             let rows = row.moved.chunks_exact(4).filter(move |moved| moved.get(1) == Some(&number));
             rows.filter_map(|moved| match *moved {
-                [flow, _, came, went] => {
-                    Flow::from_code(flow).map(|flow| MovedBody { flow: flow.name(), came, went })
-                }
+                [flow, _, came, went] => Flow::from_code(flow).map(|flow| MovedBody { flow: flow.name(), came, went }),
                 _ => None,
             })
         };
