@@ -86,7 +86,10 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(api::tasks::list_tasks)
         .service(api::tasks::finish_task)
         .service(api::reports::list_reports)
-        .service(api::reports::show_report);
+        .service(api::reports::show_report)
+        .service(api::buffer_draws::list_draws)
+        .service(api::buffer_draws::approve_draw)
+        .service(api::unplanned_care::note_care);
     config
         .service(health::live)
         .service(health::ready)

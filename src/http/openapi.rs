@@ -7,8 +7,8 @@ use actix_web::{HttpResponse, get};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
+use super::api::{buffer_draws, clients, months, reports, tasks, unplanned_care};
 use super::api::{card_scripts, cards, catalogue, enrolments, forwards, heartbeat, holds, hotlist, sales};
-use super::api::{clients, months, reports, tasks};
 use super::health;
 
 #[derive(OpenApi)]
@@ -50,6 +50,9 @@ use super::health;
         tasks::finish_task,
         reports::list_reports,
         reports::show_report,
+        buffer_draws::list_draws,
+        buffer_draws::approve_draw,
+        unplanned_care::note_care,
         health::live,
         health::ready
     ),

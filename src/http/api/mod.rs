@@ -1,5 +1,6 @@
 //! What terminals ask, and what the organisations' other systems do.
 
+pub mod buffer_draws;
 pub mod card_scripts;
 pub mod cards;
 pub mod catalogue;
@@ -13,3 +14,4 @@ pub mod months;
 pub mod reports;
 pub mod sales;
 pub mod tasks;
+pub mod unplanned_care;
