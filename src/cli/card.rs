@@ -39,8 +39,11 @@ pub(super) enum Command {
         #[arg(long, default_value_t = 1)]
         organisation: u16,
         /// The wallet's number: `pasje card list` shows those that have a card
-        #[arg(long)]
-        wallet: u32,
+        #[arg(long, required_unless_present = "client")]
+        wallet: Option<u32>,
+        /// The client's number, instead of the wallet's
+        #[arg(long, conflicts_with = "wallet")]
+        client: Option<i32>,
         #[command(flatten)]
         file: CardFile,
         /// What activities, extras and own purchases of one tap may cost, in cents
@@ -198,6 +201,13 @@ pub(super) async fn run(options: &Options, command: Command) -> Result<ExitCode,
     result.map(|()| ExitCode::SUCCESS)
 }
 
+async fn wallet_of(database: &Database, organisation: OrganisationId, number: i32) -> Result<WalletId, Failure> {
+    let clients = clients::list(&*database.connection().await?).await?;
+    let found = clients.into_iter().find(|it| it.wallet.organisation() == organisation && it.number == number);
+    let number_of = organisation.number();
+    Ok(found.map(|it| it.wallet).ok_or_else(|| format!("organisation {number_of} has no client {number}"))?)
+}
+
 async fn run_on(opened: &Opened, options: &Options, command: Command) -> Result<(), Failure> {
     let database = opened.database().await?;
     let names: HashMap<WalletId, String> = clients::list(&*database.connection().await?)
@@ -207,9 +217,12 @@ async fn run_on(opened: &Opened, options: &Options, command: Command) -> Result<
         .collect();
     let label = |card: &CardRow| names.get(&card.wallet).cloned().unwrap_or_default();
     match command {
-        Command::Issue { organisation, wallet, file, tap_limit, day_limit, pin_free } => {
-            let wallet = OrganisationId::new(organisation).and_then(|organisation| WalletId::new(organisation, wallet));
-            let wallet = wallet.ok_or("--organisation is 1 to 32767, --wallet 1 or more")?;
+        Command::Issue { organisation, wallet, client, file, tap_limit, day_limit, pin_free } => {
+            let organisation = OrganisationId::new(organisation).ok_or("--organisation is 1 to 32767")?;
+            let wallet = match (wallet, client) {
+                (Some(wallet), _) => WalletId::new(organisation, wallet).ok_or("--wallet is 1 or more")?,
+                (None, client) => wallet_of(&database, organisation, client.unwrap_or_default()).await?,
+            };
             if [tap_limit, day_limit, pin_free].into_iter().flatten().any(|cents| !(0..=100_000_000).contains(&cents)) {
                 return Err("a limit is 0 to 100000000 cents".into());
             }

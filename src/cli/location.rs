@@ -1,17 +1,27 @@
-//! `pasje location list|limits`.
+//! `pasje location add|list|limits`.
 
 use std::process::ExitCode;
 
 use pasje::db::locations::LocationRow;
+use pasje::domain::account::OrganisationId;
 use pasje::domain::card::OfflineLimits;
-use pasje::services::locations;
+use pasje::services::{locations, organisations};
 use uuid::Uuid;
 
+use super::scheme::organisation;
 use super::{Failure, Opened};
 use crate::config::Options;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
+    /// Add a location of an organisation
+    Add {
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// The organisation's number
+        #[arg(long, value_name = "NUMBER", default_value = "1", value_parser = organisation)]
+        organisation: OrganisationId,
+    },
     /// List locations, and what may be sold at each while its terminals cannot ask the service
     List,
     /// Change what may be sold at a location while its terminals cannot ask; what is not named stays
@@ -49,6 +59,10 @@ pub(super) async fn run(options: &Options, command: Command) -> Result<ExitCode,
 async fn run_on(opened: &Opened, command: Command) -> Result<(), Failure> {
     let database = opened.database().await?;
     match command {
+        Command::Add { name, organisation } => {
+            let id = organisations::add_location(&database, organisation, &name).await?;
+            say!("{name} is location {id}");
+        }
         Command::List => {
             heading();
             for location in locations::list(&database).await? {

@@ -11,11 +11,13 @@ mod card_personal;
 mod database;
 mod demo;
 mod explain;
+mod import;
 mod key;
 mod keys;
 mod location;
 mod migrate;
 mod month;
+mod organisation;
 mod private_file;
 mod review;
 mod scheme;
@@ -66,7 +68,10 @@ enum Command {
     /// Show, rotate and refuse the keys of cards
     #[command(subcommand)]
     Keys(keys::Command),
-    /// List locations, and what may be sold at each offline
+    /// Add and list organisations
+    #[command(subcommand)]
+    Organisation(organisation::Command),
+    /// Add and list locations, and say what may be sold at each offline
     #[command(subcommand)]
     Location(location::Command),
     /// Open, deliver, close and correct months
@@ -78,6 +83,8 @@ enum Command {
     /// List, show and settle what of offline sales waits for a human
     #[command(subcommand)]
     Review(review::Command),
+    /// Take over what a file says of tariffs, clients, services and the like, as a whole or not at all
+    Import(import::Arguments),
     /// Check the files of schemes, adopt them and list them
     #[command(subcommand)]
     Scheme(scheme::Command),
@@ -117,8 +124,10 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Card(command) => card::run(&options, command).await,
         Command::Key(command) => key::run(&options, command).await,
         Command::Keys(command) => keys::run(&options, command).await,
+        Command::Organisation(command) => organisation::run(&options, command).await,
         Command::Location(command) => location::run(&options, command).await,
         Command::Review(command) => review::run(&options, command).await,
+        Command::Import(arguments) => import::run(&options, &arguments).await,
         Command::Scheme(command) => scheme::run(&options, command).await,
         Command::Terminal(command) => terminal::run(&options, command).await,
         Command::Month(command) => month::run(&options, command).await,

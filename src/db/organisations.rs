@@ -4,8 +4,8 @@ use diesel::sql_types::{BigInt, Integer, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
-use super::DbError;
 use super::statement::{Statement, statement};
+use super::{DbError, corrupt};
 use crate::domain::account::OrganisationId;
 use crate::domain::funding::{CareFromSavings, Rules, Unplanned};
 use crate::domain::money::Unit;
@@ -17,6 +17,44 @@ use crate::domain::money::Unit;
 pub async fn count(mut conn: &AsyncPgConnection) -> Result<i64, DbError> {
     let query: Statement<BigInt> = statement("SELECT count(*) FROM organisation");
     Ok(query.get_result::<i64>(&mut conn).await?)
+}
+
+/// All organisations, by number.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn list(mut conn: &AsyncPgConnection) -> Result<Vec<(OrganisationId, String)>, DbError> {
+    let query: Statement<(Integer, Text)> = statement("SELECT id, name FROM organisation ORDER BY id");
+    let rows = query.load::<(i32, String)>(&mut conn).await?;
+    let number = |id: i32| u16::try_from(id).ok().and_then(OrganisationId::new);
+    rows.into_iter().map(|(id, name)| Ok((number(id).ok_or_else(|| corrupt("organisation.id"))?, name))).collect()
+}
+
+/// Keeps others from adding locations to an organisation until the transaction ends; false if there is none.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn lock(mut conn: &AsyncPgConnection, id: OrganisationId) -> Result<bool, DbError> {
+    let query: Statement<Integer> =
+        statement("SELECT o.id FROM organisation AS o, pg_advisory_xact_lock(7215208, o.id) WHERE o.id = ?")
+            .bind(i32::from(id.number()));
+    Ok(!query.load::<i32>(&mut conn).await?.is_empty())
+}
+
+/// Whether an organisation has a location of this name.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn has_location(
+    mut conn: &AsyncPgConnection,
+    organisation: OrganisationId,
+    name: &str,
+) -> Result<bool, DbError> {
+    let query: Statement<BigInt> =
+        statement("SELECT count(*) FROM location WHERE organisation = ? AND lower(name) = lower(?)")
+            .bind(i32::from(organisation.number()))
+            .bind(name.to_owned());
+    Ok(query.get_result::<i64>(&mut conn).await? > 0)
 }
 
 /// A location with its name, and its organisation's.

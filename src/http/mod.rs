@@ -11,6 +11,7 @@ pub mod problem;
 pub mod query;
 pub mod rate_limit;
 pub mod signature;
+pub mod table;
 pub mod unsigned;
 
 use std::sync::Arc;
@@ -83,7 +84,12 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(api::months::show_month)
         .service(api::months::list_operations)
         .service(api::tasks::list_tasks)
-        .service(api::tasks::finish_task);
+        .service(api::tasks::finish_task)
+        .service(api::reports::list_reports)
+        .service(api::reports::show_report)
+        .service(api::buffer_draws::list_draws)
+        .service(api::buffer_draws::approve_draw)
+        .service(api::unplanned_care::note_care);
     config
         .service(health::live)
         .service(health::ready)

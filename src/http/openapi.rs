@@ -7,8 +7,8 @@ use actix_web::{HttpResponse, get};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
+use super::api::{buffer_draws, clients, months, reports, tasks, unplanned_care};
 use super::api::{card_scripts, cards, catalogue, enrolments, forwards, heartbeat, holds, hotlist, sales};
-use super::api::{clients, months, tasks};
 use super::health;
 
 #[derive(OpenApi)]
@@ -48,6 +48,11 @@ use super::health;
         months::list_operations,
         tasks::list_tasks,
         tasks::finish_task,
+        reports::list_reports,
+        reports::show_report,
+        buffer_draws::list_draws,
+        buffer_draws::approve_draw,
+        unplanned_care::note_care,
         health::live,
         health::ready
     ),

@@ -80,6 +80,10 @@ sorts! {
         "Compare the client's number with those that GET /api/v1/clients lists.";
     MONTH_UNKNOWN = 404 "month-unknown" "That month was not opened for this client"
         "Compare the month with those that the client's months list.";
+    LOCATION_UNKNOWN = 404 "location-unknown" "There is no such location with prices in this organisation"
+        "Name a location that `pasje location list` shows, or say where the client lives.";
+    REPORT_UNKNOWN = 404 "report-unknown" "There is no such report"
+        "GET /api/v1/reports lists the reports there are.";
     TASK_UNKNOWN = 404 "task-unknown" "There is no such task in this organisation"
         "Compare the id with those that GET /api/v1/tasks lists.";
     ENROLMENT_UNKNOWN = 404 "enrolment-unknown" "No terminal waits under this code"

@@ -3,6 +3,7 @@
 //! Sales go through `authorise`, in batches; every other operation through `book`, one by one (`bookings` says what each
 //! loads, `card_holds` what a card's hold does).
 
+pub mod absences;
 pub mod authorise;
 pub mod book;
 mod bookings;
@@ -17,6 +18,7 @@ pub mod demo;
 pub mod enrolments;
 pub mod expire_holds;
 pub mod forwards;
+pub mod imports;
 pub mod integration_keys;
 mod key_file;
 pub mod key_rotation;
@@ -24,8 +26,13 @@ pub mod key_store;
 pub mod locations;
 pub mod months;
 pub mod offline_cards;
+pub mod organisations;
+pub mod plan_books;
+pub mod plans;
 pub mod price_cache;
+pub mod publish;
 pub mod readiness;
+pub mod reports;
 pub mod reviews;
 pub mod sales;
 pub mod schemes;

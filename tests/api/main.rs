@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod authentication;
+mod buffer_draws;
 mod card;
 mod cards;
 mod catalogue;
@@ -15,6 +16,7 @@ mod forwards_review;
 mod health;
 mod heartbeat;
 mod holds;
+mod hostile_bodies;
 mod hotlist;
 mod integration;
 mod integration_keys;
@@ -28,6 +30,7 @@ mod pin;
 mod problems;
 mod rates;
 mod refunds;
+mod reports;
 mod requests;
 mod sales;
 mod scripts;
@@ -40,6 +43,7 @@ mod support;
 mod tasks;
 mod terminals;
 mod tls;
+mod unplanned_care;
 mod vending;
 mod virtual_card;
 mod wire;

@@ -1,5 +1,6 @@
 //! What terminals ask, and what the organisations' other systems do.
 
+pub mod buffer_draws;
 pub mod card_scripts;
 pub mod cards;
 pub mod catalogue;
@@ -10,5 +11,7 @@ pub mod heartbeat;
 pub mod holds;
 pub mod hotlist;
 pub mod months;
+pub mod reports;
 pub mod sales;
 pub mod tasks;
+pub mod unplanned_care;
