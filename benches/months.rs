@@ -65,6 +65,7 @@ network_meetings = 0
 budget = "save"
 savings_cap = "1000.00"
 reserve = "lapse"
+year_end = "keep"
 [shows]
 euro_to_family = true
 price_beside_minutes = false
