@@ -11,11 +11,8 @@ mod card_personal;
 mod database;
 mod demo;
 mod explain;
-<<<<<<< HEAD
 mod import;
-=======
 mod key;
->>>>>>> main
 mod keys;
 mod location;
 mod migrate;

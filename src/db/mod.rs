@@ -14,11 +14,8 @@ pub mod enrolments;
 pub mod entitlements;
 pub mod forwards;
 pub mod holds;
-<<<<<<< HEAD
 pub mod imports;
-=======
 pub mod integration_keys;
->>>>>>> main
 pub mod key_checks;
 pub mod key_generations;
 pub mod ledger;

@@ -19,7 +19,6 @@ pub async fn count(mut conn: &AsyncPgConnection) -> Result<i64, DbError> {
     Ok(query.get_result::<i64>(&mut conn).await?)
 }
 
-<<<<<<< HEAD
 /// The numbers of all organisations.
 ///
 /// # Errors
@@ -31,7 +30,8 @@ pub async fn numbers(mut conn: &AsyncPgConnection) -> Result<Vec<OrganisationId>
         u16::try_from(number).ok().and_then(OrganisationId::new).ok_or_else(|| corrupt("organisation.id"))
     };
     numbers.into_iter().map(read).collect()
-=======
+}
+
 /// All organisations, by number.
 ///
 /// # Errors
@@ -68,7 +68,6 @@ pub async fn has_location(
             .bind(i32::from(organisation.number()))
             .bind(name.to_owned());
     Ok(query.get_result::<i64>(&mut conn).await? > 0)
->>>>>>> main
 }
 
 /// A location with its name, and its organisation's.

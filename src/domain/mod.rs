@@ -19,21 +19,15 @@ pub mod grant;
 pub mod grant_rules;
 pub mod hex;
 pub mod hold;
-<<<<<<< HEAD
-pub mod import;
-=======
 pub mod holding;
->>>>>>> main
+pub mod import;
 pub mod indication;
 pub mod integration_key;
 pub mod money;
 pub mod month_close;
 pub mod month_grant;
-<<<<<<< HEAD
-pub mod offer;
-=======
 pub mod occurrence;
->>>>>>> main
+pub mod offer;
 pub mod operation;
 pub mod payout;
 pub mod plan_line;
