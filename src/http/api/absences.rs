@@ -55,7 +55,8 @@ pub enum ChangeAbsence {
     responses(
         (status = 200, description = "What was planned on absent days comes back", body = ReleasedBody),
         (status = 404, description = "There is no such client in this organisation", body = ProblemBody),
-        (status = 409, description = "The client is away then already", body = ProblemBody),
+        (status = 409, description = "Another absence was told under this id", body = ProblemBody),
+        (status = 422, description = "The client is away then already", body = ProblemBody),
     )
 )]
 #[post("/clients/{number}/absences")]
