@@ -68,9 +68,9 @@ async fn run_on(opened: &Opened, arguments: &Arguments, bytes: &[u8]) -> Result<
     let database = opened.database().await?;
     let organisation = match arguments.organisation {
         Some(organisation) => organisation,
-        None => match organisations::numbers(&*database.connection().await?).await?[..] {
-            [only] => only,
-            [] => return Err("there is no organisation yet".into()),
+        None => match organisations::list(&*database.connection().await?).await?[..] {
+            [(only, _)] => only,
+            [] => return Err("there is no organisation yet: add one with `pasje organisation add NAME`".into()),
             _ => return Err("there are several organisations: say which with --organisation NUMBER".into()),
         },
     };
