@@ -19,19 +19,6 @@ pub async fn count(mut conn: &AsyncPgConnection) -> Result<i64, DbError> {
     Ok(query.get_result::<i64>(&mut conn).await?)
 }
 
-/// The numbers of all organisations.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn numbers(mut conn: &AsyncPgConnection) -> Result<Vec<OrganisationId>, DbError> {
-    let query: Statement<Integer> = statement("SELECT id FROM organisation ORDER BY id");
-    let numbers = query.load::<i32>(&mut conn).await?;
-    let read = |number: i32| {
-        u16::try_from(number).ok().and_then(OrganisationId::new).ok_or_else(|| corrupt("organisation.id"))
-    };
-    numbers.into_iter().map(read).collect()
-}
-
 /// All organisations, by number.
 ///
 /// # Errors
