@@ -89,7 +89,20 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(api::reports::show_report)
         .service(api::buffer_draws::list_draws)
         .service(api::buffer_draws::approve_draw)
-        .service(api::unplanned_care::note_care);
+        .service(api::unplanned_care::note_care)
+        .service(api::imports::put_indications)
+        .service(api::imports::put_additions)
+        .service(api::imports::put_representatives)
+        .service(api::imports::put_tariffs)
+        .service(api::plan_lines::list_lines)
+        .service(api::plan_lines::agree_line)
+        .service(api::plan_lines::consent_to_line)
+        .service(api::plan_lines::drop_line)
+        .service(api::plan_lines::mark_day)
+        .service(api::absences::leave)
+        .service(api::absences::change_absence)
+        .service(api::plan_reviews::record_review)
+        .service(api::plan_reviews::record_meeting);
     config
         .service(health::live)
         .service(health::ready)
