@@ -70,7 +70,7 @@ async fn run_on(opened: &Opened, arguments: &Arguments, bytes: &[u8]) -> Result<
         Some(organisation) => organisation,
         None => match organisations::list(&*database.connection().await?).await?[..] {
             [(only, _)] => only,
-            [] => return Err("there is no organisation yet: `pasje organisation add NAME`".into()),
+            [] => return Err("there is no organisation yet: add one with `pasje organisation add NAME`".into()),
             _ => return Err("there are several organisations: say which with --organisation NUMBER".into()),
         },
     };

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
-use diesel::sql_types::{BigInt, Date, Integer, Nullable, SmallInt};
+use diesel::OptionalExtension;
+use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, SmallInt};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
 
 use super::statement::{Statement, statement};
 use super::{DbError, corrupt};
@@ -79,4 +81,77 @@ pub async fn settings(
         });
     }
     Ok(found.into_iter().map(|(organisation, settings)| (organisation, AbsenceSettings::new(settings))).collect())
+}
+
+type OneSql = (SmallInt, Date, Nullable<Date>, Nullable<Date>, Bool);
+type OneRow = (i16, NaiveDate, Option<NaiveDate>, Option<NaiveDate>, bool);
+
+/// One absence, and whether it was withdrawn; none if this wallet has no such.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn find(
+    mut conn: &AsyncPgConnection,
+    wallet: WalletId,
+    id: Uuid,
+) -> Result<Option<(Absence, bool)>, DbError> {
+    let query: Statement<OneSql> = statement(
+        "SELECT kind, left_on, returned_on, permitted_until, withdrawn_at IS NOT NULL FROM absence \
+         WHERE id = ? AND wallet = ?",
+    )
+    .bind(id)
+    .bind(wallet.field());
+    let row = query.get_result::<OneRow>(&mut conn).await.optional()?;
+    row.map(|(kind, left_on, returned_on, permitted_until, is_withdrawn)| {
+        let kind = AbsenceKind::from_code(kind.into()).ok_or_else(|| corrupt("absence.kind"))?;
+        Ok((Absence { kind, left_on, returned_on, permitted_until }, is_withdrawn))
+    })
+    .transpose()
+}
+
+/// Writes that a client left; false if the id is taken.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn insert(
+    mut conn: &AsyncPgConnection,
+    wallet: WalletId,
+    id: Uuid,
+    absence: &Absence,
+) -> Result<bool, DbError> {
+    let query: Statement = statement(
+        "INSERT INTO absence (id, wallet, kind, left_on, returned_on, permitted_until) VALUES (?, ?, ?, ?, ?, ?) \
+         ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(id)
+    .bind(wallet.field())
+    .bind(i16::from(absence.kind.code()))
+    .bind(absence.left_on)
+    .bind(absence.returned_on)
+    .bind(absence.permitted_until);
+    Ok(query.execute(&mut conn).await? == 1)
+}
+
+/// Writes when a client returns, and until when medical absence is permitted.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn update(mut conn: &AsyncPgConnection, id: Uuid, absence: &Absence) -> Result<(), DbError> {
+    let query: Statement = statement("UPDATE absence SET returned_on = ?, permitted_until = ? WHERE id = ?")
+        .bind(absence.returned_on)
+        .bind(absence.permitted_until)
+        .bind(id);
+    query.execute(&mut conn).await?;
+    Ok(())
+}
+
+/// Writes that an absence was entered by mistake.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn withdraw(mut conn: &AsyncPgConnection, id: Uuid) -> Result<(), DbError> {
+    let query: Statement =
+        statement("UPDATE absence SET withdrawn_at = clock_timestamp() WHERE id = ? AND withdrawn_at IS NULL").bind(id);
+    query.execute(&mut conn).await?;
+    Ok(())
 }

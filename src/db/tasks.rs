@@ -75,3 +75,48 @@ pub async fn finish(
     query.execute(&mut conn).await?;
     Ok(())
 }
+
+/// Ends open tasks of a kind, whatever month they are of.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn finish_kind(
+    mut conn: &AsyncPgConnection,
+    wallet: WalletId,
+    kind: TaskKind,
+    by: &str,
+    how: &str,
+) -> Result<(), DbError> {
+    let query: Statement = statement(
+        "UPDATE task SET done_at = clock_timestamp(), done_by = ?, how = ? WHERE wallet = ? AND kind = ? AND done_at IS NULL",
+    )
+    .bind(by.to_owned())
+    .bind(how.to_owned())
+    .bind(wallet.field())
+    .bind(kind as i16);
+    query.execute(&mut conn).await?;
+    Ok(())
+}
+
+/// Opens tasks, also those that were done: there is more to do.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn open_again(
+    conn: &AsyncPgConnection,
+    month: NaiveDate,
+    rows: &[(WalletId, TaskKind, Option<i64>)],
+) -> Result<(), DbError> {
+    open(conn, month, rows).await?;
+    let mut conn = conn;
+    let query: Statement = statement(
+        "UPDATE task AS t SET done_at = NULL, done_by = NULL, how = NULL \
+         FROM (SELECT ?::date AS month, unnest(?) AS wallet, unnest(?) AS kind) AS u \
+         WHERE t.wallet = u.wallet AND t.month = u.month AND t.kind = u.kind AND t.done_at IS NOT NULL",
+    )
+    .bind(month)
+    .bind(rows.iter().map(|(wallet, ..)| wallet.field()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, kind, _)| *kind as i16).collect::<Vec<_>>());
+    query.execute(&mut conn).await?;
+    Ok(())
+}

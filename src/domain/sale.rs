@@ -29,6 +29,7 @@ use uuid::Uuid;
 use super::account::{OrganisationId, WalletId};
 use super::basket::{Basket, BasketLine};
 use super::card::{Card, CounterVerdict};
+use super::delivery::Due;
 use super::draw::Buffer;
 use super::funding::{Caps, Funding, FundingLeg, FundingLine, LeftOut, LineKind, PricedLine, Shortfall, Source, fund};
 use super::hold::{self, Hold};
@@ -137,6 +138,8 @@ pub struct State {
     pub wallets: HashMap<WalletId, (Wallet, NaiveDate)>,
     pub cards: HashMap<Uuid, Card>,
     pub holds: HashMap<OperationId, Hold>,
+    /// Planned days that lines name where a hold's id stands.
+    pub occurrences: HashMap<OperationId, Due>,
     /// What stands in the ledger, or was decided earlier in this batch, under the ids that the batch names.
     pub known: HashMap<OperationId, Known>,
     /// What the attempts that forwards of this batch replace have sold and not given back: services and quantities. An
@@ -150,6 +153,17 @@ pub struct State {
     pub buffer: Option<Buffer>,
     /// What wallets were sold today of what their package includes so many of a day.
     pub included: Included,
+}
+
+impl State {
+    /// The planned days that these operations delivered.
+    pub fn delivered_by<'a>(&self, operations: impl Iterator<Item = &'a Operation>) -> Vec<(WalletId, OperationId)> {
+        let sold = operations.filter(|operation| operation.outcome.is_sold());
+        let lines = sold.flat_map(|operation| operation.lines.iter().map(move |line| (operation.owner.wallet(), line)));
+        let delivered = lines.filter(|(_, line)| line.planned && line.left_out.is_none());
+        let of_plan = delivered.filter_map(|(wallet, line)| Some((wallet?, line.hold?)));
+        of_plan.filter(|(_, hold)| self.occurrences.contains_key(hold)).collect()
+    }
 }
 
 /// An id that is taken.
@@ -229,6 +243,11 @@ pub fn decide(state: &mut State, item: &SaleItem, now: DateTime<Utc>) -> Result<
     };
     deal.operation.outcome = outcome;
     Ok(Decided::New(deal.commit(state)))
+}
+
+/// The planned day that a line delivers. One that was delivered or given up meanwhile is sold as if nothing was planned.
+fn due_for<'s>(state: &'s State, wallet: WalletId, line: &BasketLine) -> Option<&'s Due> {
+    state.occurrences.get(&line.hold?).filter(|due| due.is_for(wallet, line.service))
 }
 
 /// How far ahead an attempt's id may be taken: the ledger has its partitions for two months at the least.
@@ -457,13 +476,19 @@ impl<'a> Deal<'a> {
             }
         }
         let hold = line.hold.and_then(|hold| state.holds.get(&hold)).filter(|hold| self.may_use(hold, wallet));
+        let due = due_for(state, wallet.id, line);
+        let given_back = match (hold, due) {
+            (Some(hold), _) => hold.by_purse(wallet.unit),
+            (None, Some(due)) => due.by_purse()?,
+            (None, None) => Vec::new(),
+        };
         Ok(FundingLine::Priced(PricedLine {
             kind,
             price: price.cents.times(line.quantity)?,
             units: price.units(wallet.unit, line.quantity)?,
-            planned: hold.is_some(),
+            planned: hold.is_some() || due.is_some(),
             from_savings: price.from_savings,
-            hold: hold.map(|hold| hold.by_purse(wallet.unit)).unwrap_or_default(),
+            hold: given_back,
         }))
     }
 
@@ -488,12 +513,15 @@ impl<'a> Deal<'a> {
         for (number, line) in self.item.request.basket.lines().iter().enumerate() {
             let Some(id) = line.hold else { continue };
             let Some(wallet) = &mut self.wallet else { continue };
-            let Some(hold) = state.holds.get(&id) else { continue };
-            let is_used = hold.wallet == wallet.id && hold.is_open(self.now);
-            if !is_used || left_out.iter().any(|(left_out, _)| *left_out == number) {
+            if left_out.iter().any(|(left_out, _)| *left_out == number) {
                 continue;
             }
-            for entry in hold::give_back(id, hold) {
+            let entries = match (state.holds.get(&id), due_for(state, wallet.id, line)) {
+                (Some(hold), _) if hold.wallet == wallet.id && hold.is_open(self.now) => hold::give_back(id, hold),
+                (None, Some(due)) => due.held.clone().into_iter().collect(),
+                _ => continue,
+            };
+            for entry in entries {
                 wallet.hold(entry.account, entry.change)?;
                 self.operation.hold_entries.push(entry);
             }
@@ -549,6 +577,9 @@ impl<'a> Deal<'a> {
         for id in self.closed_holds {
             if let Some(hold) = state.holds.get_mut(&id) {
                 hold.close();
+            }
+            if let Some(due) = state.occurrences.get_mut(&id) {
+                (due.is_open, due.held) = (false, None);
             }
         }
         if let (Some(card), Some(counter)) = (self.operation.card, self.operation.counter)

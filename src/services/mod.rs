@@ -3,6 +3,7 @@
 //! Sales go through `authorise`, in batches; every other operation through `book`, one by one (`bookings` says what each
 //! loads, `card_holds` what a card's hold does).
 
+pub mod absences;
 pub mod authorise;
 pub mod book;
 mod bookings;
@@ -26,6 +27,8 @@ pub mod locations;
 pub mod months;
 pub mod offline_cards;
 pub mod organisations;
+pub mod plan_books;
+pub mod plans;
 pub mod price_cache;
 pub mod publish;
 pub mod readiness;

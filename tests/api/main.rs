@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod authentication;
+mod buffer_draws;
 mod card;
 mod cards;
 mod catalogue;
@@ -15,7 +16,9 @@ mod forwards_review;
 mod health;
 mod heartbeat;
 mod holds;
+mod hostile_bodies;
 mod hotlist;
+mod imports;
 mod integration;
 mod integration_keys;
 mod journal;
@@ -25,6 +28,7 @@ mod months;
 mod openapi;
 mod outage;
 mod pin;
+mod plan_lines;
 mod problems;
 mod rates;
 mod refunds;
@@ -41,6 +45,7 @@ mod support;
 mod tasks;
 mod terminals;
 mod tls;
+mod unplanned_care;
 mod vending;
 mod virtual_card;
 mod wire;

@@ -2,4 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod agreeing;
+mod house;
+mod marking;
 mod recurrence;
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,186 @@
+//! A client leaves and returns. Planned care of absent days comes back (design, section 5; source E: ZZG): what was held of them is
+//! free at once, for days until today, or until the return if it is known. Days after that are released as they come.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use uuid::Uuid;
+
+use super::plan_books::{PlanBooks, PlanError, Released};
+use crate::db::connect::Database;
+use crate::db::{absences, plan_months, plans};
+use crate::domain::absence::{Absence, AbsenceKind, absent_days, overlap};
+use crate::domain::account::{OrganisationId, WalletId};
+use crate::domain::recurrence::Recurrences;
+use crate::domain::request::is_sensible;
+
+/// Whose absence it is, on whose behalf it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct OfClient {
+    pub organisation: OrganisationId,
+    pub wallet: WalletId,
+}
+
+/// A client leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct LeaveRequest {
+    pub of: OfClient,
+    /// Of the caller's making.
+    pub id: Uuid,
+    pub kind: AbsenceKind,
+    pub left_on: NaiveDate,
+    /// Where it is known beforehand.
+    pub returned_on: Option<NaiveDate>,
+}
+
+impl LeaveRequest {
+    /// # Errors
+    /// [`PlanError::Malformed`].
+    pub fn check(&self) -> Result<(), PlanError> {
+        let days = [Some(self.left_on), self.returned_on].into_iter().flatten();
+        if days.into_iter().any(|day| !is_sensible(day)) || self.returned_on.is_some_and(|day| day < self.left_on) {
+            return Err(PlanError::Malformed("a client returns on the day of leaving or later, between 2000 and 2200"));
+        }
+        Ok(())
+    }
+
+    const fn absence(&self) -> Absence {
+        let Self { kind, left_on, returned_on, .. } = *self;
+        Absence { kind, left_on, returned_on, permitted_until: None }
+    }
+}
+
+/// What is told of an absence that began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AbsenceChange {
+    /// The day of return.
+    Return(NaiveDate),
+    /// Medical absence is funded until then.
+    Permit(NaiveDate),
+    /// It was entered by mistake.
+    Withdraw,
+}
+
+/// A client leaves. Told again, it is answered as the first time, with nothing more to release.
+///
+/// # Errors
+/// [`PlanError`].
+pub async fn leave(database: &Database, request: &LeaveRequest, now: DateTime<Utc>) -> Result<Released, PlanError> {
+    request.check()?;
+    let mut connection = database.connection().await?;
+    let mut books = PlanBooks::open(&mut connection, request.of.organisation, request.of.wallet, now).await?;
+    let done = left(&mut books, request).await;
+    books.end(done).await
+}
+
+async fn left(books: &mut PlanBooks<'_>, request: &LeaveRequest) -> Result<Released, PlanError> {
+    let (wallet, absence) = (request.of.wallet, request.absence());
+    let known = absences::of_wallets(books.conn, &[wallet]).await?.remove(&wallet).unwrap_or_default();
+    if let Some((stored, _)) = absences::find(books.conn, wallet, request.id).await? {
+        let is_same = stored.kind == absence.kind && stored.left_on == absence.left_on;
+        return if is_same { Ok(Released::default()) } else { Err(ID_TAKEN) };
+    }
+    if books.wallet.is_closed {
+        return Err(PlanError::Refused("the client has left for good"));
+    }
+    if known.absences.iter().any(|other| overlap(other, &absence)) {
+        return Err(PlanError::Refused(
+            "the client is away in these days already; withdraw that absence if it was a mistake",
+        ));
+    }
+    if !absences::insert(books.conn, wallet, request.id, &absence).await? {
+        return Err(ID_TAKEN);
+    }
+    release_absent(books, absence).await
+}
+
+const ID_TAKEN: PlanError = PlanError::Conflict("another absence was told under this id: make a new id for a new one");
+
+/// Gives up the planned days of an absence, as far as it is known to last.
+async fn release_absent(books: &mut PlanBooks<'_>, absence: Absence) -> Result<Released, PlanError> {
+    let Some(month) = books.open_month() else { return Ok(Released::default()) };
+    let known_to = absence.returned_on.or_else(|| books.today.succ_opt());
+    let absent = absent_days(&[Absence { returned_on: known_to, ..absence }], month);
+    books.release(|_| absent).await
+}
+
+/// Tells more of an absence: a return, a permission, a mistake. The same again changes nothing.
+///
+/// # Errors
+/// [`PlanError`].
+pub async fn change(
+    database: &Database,
+    of: OfClient,
+    id: Uuid,
+    change: AbsenceChange,
+    now: DateTime<Utc>,
+) -> Result<Released, PlanError> {
+    let mut connection = database.connection().await?;
+    let mut books = PlanBooks::open(&mut connection, of.organisation, of.wallet, now).await?;
+    let done = changed(&mut books, id, change).await;
+    books.end(done).await
+}
+
+async fn changed(books: &mut PlanBooks<'_>, id: Uuid, change: AbsenceChange) -> Result<Released, PlanError> {
+    let wallet = books.wallet.id;
+    let found = absences::find(books.conn, wallet, id).await?;
+    let (absence, is_withdrawn) = found.ok_or(PlanError::Unknown("absence"))?;
+    if is_withdrawn {
+        let is_again = change == AbsenceChange::Withdraw;
+        return if is_again { Ok(Released::default()) } else { Err(PlanError::Conflict("the absence was withdrawn")) };
+    }
+    match change {
+        AbsenceChange::Return(day) => {
+            if !is_sensible(day) || day < absence.left_on {
+                return Err(PlanError::Malformed("a client returns on the day of leaving or later"));
+            }
+            match absence.returned_on {
+                Some(told) if told == day => return Ok(Released::default()),
+                Some(_) => {
+                    let why = "another day of return was told: withdraw the absence and tell it anew";
+                    return Err(PlanError::Conflict(why));
+                }
+                None => {}
+            }
+            let absence = Absence { returned_on: Some(day), ..absence };
+            absences::update(books.conn, id, &absence).await?;
+            release_absent(books, absence).await
+        }
+        AbsenceChange::Permit(until) => {
+            if absence.kind != AbsenceKind::Medical {
+                return Err(PlanError::Refused("only medical absence can be permitted for longer"));
+            }
+            if !is_sensible(until) || until < absence.left_on {
+                return Err(PlanError::Malformed("a permission ends on the day of leaving or later"));
+            }
+            absences::update(books.conn, id, &Absence { permitted_until: Some(until), ..absence }).await?;
+            Ok(Released::default())
+        }
+        AbsenceChange::Withdraw => {
+            absences::withdraw(books.conn, id).await?;
+            plan_again(books, absence).await?;
+            Ok(Released::default())
+        }
+    }
+}
+
+/// Plans the days again from today on that only this absence had given up.
+async fn plan_again(books: &mut PlanBooks<'_>, absence: Absence) -> Result<(), PlanError> {
+    let (Some(month), wallet) = (books.open_month(), books.wallet.id) else { return Ok(()) };
+    let mut still_planned = std::collections::HashMap::new();
+    let mut known = Recurrences::default();
+    for line in plans::of_month(books.conn, &[wallet], month).await? {
+        still_planned.insert(line.id, line.days_in_month(month, &mut known)?);
+    }
+    let marked = plan_months::marked(books.conn, &[wallet], month.first()).await?;
+    let others = absences::of_wallets(books.conn, &[wallet]).await?.remove(&wallet).unwrap_or_default();
+    let to_come = super::plan_books::days_from(month.first(), books.today);
+    let absent = absent_days(&[absence], month) & to_come & !absent_days(&others.absences, month);
+    books
+        .plan_again(|line| {
+            let planned = still_planned.get(&line.line).copied().unwrap_or(0);
+            absent & planned & !marked.get(&line.line).copied().unwrap_or(0)
+        })
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,204 @@
+//! The transaction in which a plan or an absence changes: under the wallet's lock, so that no sale and no job comes between. What
+//! of an open month's hold is not needed any more is given back in it, as one `Release` on the office's word.
+
+use chrono::{DateTime, Datelike, Months, NaiveDate, Utc};
+use diesel_async::AsyncPgConnection;
+
+use super::book::{BookError, begin, commit, id_of_ours, rollback};
+use crate::db::connect::ConnectError;
+use crate::db::ledger::{self, Batch};
+use crate::db::month_phases::{self, Phase};
+use crate::db::{DbError, corrupt, holds, plan_months, wallets};
+use crate::domain::account::{OrganisationId, WalletId};
+use crate::domain::delivery::{Delivery, MonthLine};
+use crate::domain::month_grant::Month;
+use crate::domain::operation::{Authority, Booked};
+use crate::domain::plan_line::LinePriceError;
+use crate::domain::recurrence::RecurrenceError;
+use crate::domain::request::Problem;
+use crate::domain::wallet::Wallet;
+
+/// Why a plan or an absence is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// What is named is not there, or not this organisation's.
+    #[error("there is no such {0}")]
+    Unknown(&'static str),
+    /// A field that cannot be.
+    #[error("{0}")]
+    Malformed(&'static str),
+    /// The same id or day says something else.
+    #[error("{0}")]
+    Conflict(&'static str),
+    /// A rule forbids it.
+    #[error("{0}")]
+    Refused(&'static str),
+    /// No iCalendar rule that can be planned by.
+    #[error(transparent)]
+    Recurrence(#[from] RecurrenceError),
+    /// No price.
+    #[error(transparent)]
+    Price(#[from] LinePriceError),
+    /// The database, or a rule of ours that broke.
+    #[error(transparent)]
+    Book(#[from] BookError),
+}
+
+impl From<DbError> for PlanError {
+    fn from(error: DbError) -> PlanError {
+        PlanError::Book(error.into())
+    }
+}
+
+impl From<ConnectError> for PlanError {
+    fn from(error: ConnectError) -> PlanError {
+        PlanError::Book(error.into())
+    }
+}
+
+impl From<Problem> for PlanError {
+    fn from(error: Problem) -> PlanError {
+        PlanError::Book(error.into())
+    }
+}
+
+/// An open transaction that has a wallet's lock.
+pub(super) struct PlanBooks<'c> {
+    pub conn: &'c mut AsyncPgConnection,
+    batch: Batch,
+    pub wallet: Wallet,
+    /// The organisation's day by the caller's clock: what rules go by.
+    pub today: NaiveDate,
+    book_date: NaiveDate,
+}
+
+/// Of days that are not needed any more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Released {
+    /// Occurrences that were given up; what was held of them is free.
+    pub released: u32,
+    /// Occurrences that had been delivered and paid already: somebody has to look at them.
+    pub done: u32,
+}
+
+impl<'c> PlanBooks<'c> {
+    /// BEGIN, and the wallet's lock. `organisation` is whose the caller is.
+    pub async fn open(
+        conn: &'c mut AsyncPgConnection,
+        organisation: OrganisationId,
+        wallet: WalletId,
+        now: DateTime<Utc>,
+    ) -> Result<PlanBooks<'c>, PlanError> {
+        if wallet.organisation() != organisation {
+            return Err(PlanError::Unknown("client"));
+        }
+        begin(conn).await?;
+        match Self::lock(conn, wallet, now).await {
+            Ok((batch, wallet, [today, book_date])) => Ok(PlanBooks { conn, batch, wallet, today, book_date }),
+            Err(error) => {
+                let _ = rollback(conn).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn lock(
+        conn: &mut AsyncPgConnection,
+        id: WalletId,
+        now: DateTime<Utc>,
+    ) -> Result<(Batch, Wallet, [NaiveDate; 2]), PlanError> {
+        let batch = ledger::begin_batch(conn).await?;
+        let locked = wallets::lock(conn, &[id]).await?;
+        let wallet = wallets::read(conn, locked).await?.into_iter().next().ok_or(PlanError::Unknown("client"))?;
+        let organisation = id.organisation();
+        let mut days = [NaiveDate::MIN; 2];
+        for (day, at) in days.iter_mut().zip([now, batch.booked_at]) {
+            let dates = wallets::book_dates(conn, &[organisation], at).await?;
+            *day = dates.get(&organisation).copied().ok_or_else(|| corrupt("organisation"))?;
+        }
+        Ok((batch, wallet, days))
+    }
+
+    /// COMMIT where it went well, ROLLBACK where not.
+    pub async fn end<T>(self, done: Result<T, PlanError>) -> Result<T, PlanError> {
+        match done {
+            Ok(done) => match commit(self.conn).await {
+                Ok(()) => Ok(done),
+                Err(_) => Err(BookError::OutcomeUnknown.into()),
+            },
+            Err(error) => {
+                let _ = rollback(self.conn).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// The month that the wallet is in.
+    pub fn open_month(&self) -> Option<Month> {
+        self.wallet.month.and_then(|first| Month::new(first.year(), first.month()))
+    }
+
+    /// Whether a day lies in a month of this wallet that is closed.
+    pub fn is_closed(&self, day: NaiveDate) -> bool {
+        self.wallet.is_closed || self.wallet.month.is_some_and(|month| day < month)
+    }
+
+    /// Gives up days of the month that the wallet is in. Before it was opened for the wallet there is nothing to give up.
+    pub async fn release(&mut self, days: impl Fn(&MonthLine) -> u32) -> Result<Released, PlanError> {
+        let Some(month) = self.wallet.month else { return Ok(Released::default()) };
+        let id = self.wallet.id;
+        let lines = plan_months::of_month(self.conn, &[id], month).await?.remove(&id).unwrap_or_default();
+        let phases = month_phases::done(self.conn, &[id], month).await?;
+        let hold = phases.get(&(id, Phase::Holds as i16)).copied().flatten();
+        let before = self.wallet.purses;
+        let mut delivery = Delivery::new(id_of_ours(self.batch.booked_at)?, &mut self.wallet, month, hold);
+        let (mut changed, mut answer) = (Vec::new(), Released::default());
+        for mut line in lines {
+            let meant = days(&line) & line.planned;
+            answer.done += (meant & line.done).count_ones();
+            answer.released += (meant & line.open()).count_ones();
+            if meant & line.open() != 0 {
+                delivery.release(&mut line, meant)?;
+                changed.push((id, line));
+            }
+        }
+        if let Some(mut operation) = delivery.finish()?.operation {
+            operation.authority = Authority::Office;
+            let entries = operation.hold_entries.clone();
+            ledger::insert(self.conn, self.batch, &[Booked { operation, book_date: self.book_date }]).await?;
+            holds::change(self.conn, &entries).await?;
+        }
+        if self.wallet.purses != before {
+            wallets::update(self.conn, &[&self.wallet]).await?;
+        }
+        plan_months::update(self.conn, month, &changed).await?;
+        Ok(answer)
+    }
+
+    /// Plans days of the open month again that were given up: they are not held any more.
+    pub async fn plan_again(&mut self, days: impl Fn(&MonthLine) -> u32) -> Result<u32, PlanError> {
+        let Some(month) = self.wallet.month else { return Ok(0) };
+        let id = self.wallet.id;
+        let lines = plan_months::of_month(self.conn, &[id], month).await?.remove(&id).unwrap_or_default();
+        let (mut changed, mut again) = (Vec::new(), 0);
+        for mut line in lines {
+            let meant = days(&line) & line.released;
+            if meant != 0 {
+                line.released &= !meant;
+                // what was held of them was given back
+                line.held &= !meant;
+                again += meant.count_ones();
+                changed.push((id, line));
+            }
+        }
+        plan_months::update(self.conn, month, &changed).await?;
+        Ok(again)
+    }
+}
+
+/// The days of a month from one on: day n is bit n - 1.
+pub(super) fn days_from(month: NaiveDate, from: NaiveDate) -> u32 {
+    let next = month.checked_add_months(Months::new(1)).unwrap_or(NaiveDate::MAX);
+    let days = month.iter_days().take_while(|day| *day < next).filter(|day| *day >= from);
+    days.fold(0, |bits, day| bits | 1 << day.day0())
+}
