@@ -9,7 +9,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::api::{card_scripts, cards, catalogue, enrolments, forwards, heartbeat, holds, hotlist, sales};
 use super::api::{clients, months, reports, tasks};
-use super::health;
+use super::{agenda, health};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -50,6 +50,7 @@ use super::health;
         tasks::finish_task,
         reports::list_reports,
         reports::show_report,
+        agenda::show_agenda,
         health::live,
         health::ready
     ),
