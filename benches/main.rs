@@ -9,6 +9,7 @@ mod cpu;
 mod delivery;
 mod growth;
 mod http;
+mod months;
 mod offline;
 mod seed;
 mod sell;
@@ -39,6 +40,8 @@ enum Command {
     Offline(offline::Arguments),
     /// Load a year of sales and show that rate and write volume a sale stay as they were
     Growth(growth::Arguments),
+    /// Open and close a month for 1,000, 10,000 and 130,000 clients with ten plan lines each
+    Months(months::Arguments),
     /// Sell until killed, telling each answer on standard output (for the crash tests)
     Sell(sell::Arguments),
 }
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
             Command::Http(arguments) => http::run(arguments).await,
             Command::Offline(arguments) => offline::run(arguments).await,
             Command::Growth(arguments) => growth::run(arguments).await,
+            Command::Months(arguments) => months::run(arguments).await,
             Command::Sell(arguments) => sell::run(arguments).await,
         }
     };

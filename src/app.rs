@@ -14,6 +14,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use crate::db::connect::Database;
 use crate::http::rate_limit::{RateLimits, Rates};
 use crate::http::{self, Service};
+use crate::jobs;
 use crate::services::authorise::{Authoriser, Settings};
 use crate::services::card_proof::CardMac;
 use crate::services::card_scripts::CardScripts;
@@ -21,6 +22,7 @@ use crate::services::certificates::{self, CertificateError, CertificatePlaces, C
 use crate::services::forwards::{self, Forwards};
 use crate::services::integration_keys::IntegrationKeys;
 use crate::services::key_store::{KeyStore as _, Keys};
+use crate::services::months::Watch;
 use crate::services::terminals::Terminals;
 
 /// How the service listens.
@@ -90,6 +92,7 @@ pub struct Running {
     kept: Vec<tokio::task::JoinHandle<()>>,
     renewing: Option<tokio::task::JoinHandle<()>>,
     judging: tokio::task::JoinHandle<()>,
+    months: (Arc<Watch>, tokio::task::JoinHandle<()>),
     authoriser: Arc<Authoriser>,
 }
 
@@ -116,6 +119,8 @@ pub fn start(database: Database, keys: Arc<Keys>, listen: &Listen) -> Result<Run
     );
     let forwards = Arc::new(forwards);
     let judging = tokio::spawn(keep_judging(forwards.clone()));
+    let watch = Arc::new(Watch::default());
+    let months = (watch.clone(), tokio::spawn(jobs::keep_months(database.clone(), watch)));
     let service = Data::new(Service {
         terminals: Terminals::new(database.clone(), keys.clone()),
         integrations: IntegrationKeys::new(database.clone(), keys.clone()),
@@ -172,6 +177,7 @@ pub fn start(database: Database, keys: Arc<Keys>, listen: &Listen) -> Result<Run
         kept,
         renewing,
         judging,
+        months,
         authoriser,
     })
 }
@@ -189,6 +195,8 @@ impl Running {
         }
         // Broken off anywhere, it is taken up by who comes next.
         self.judging.abort();
+        // It ends between two chunks.
+        self.months.0.stop();
         self.api.0.stop(true).await;
         self.metrics_server.0.stop(false).await;
         for task in [self.api.1, self.metrics_server.1] {
@@ -197,6 +205,7 @@ impl Running {
         // The workers are gone and with them who else could sell.
         let _ = self.upkeep.await;
         let _ = self.judging.await;
+        let _ = self.months.1.await;
         match Arc::into_inner(self.authoriser) {
             Some(authoriser) => authoriser.stop().await,
             None => tracing::warn!("a request outlives its server; what waits is booked all the same"),

@@ -7,4 +7,5 @@ pub mod db;
 pub mod domain;
 pub mod explain;
 pub mod http;
+pub mod jobs;
 pub mod services;

@@ -112,10 +112,10 @@ ALTER TABLE service
 CREATE TABLE service_kind (
     service uuid NOT NULL REFERENCES service,
     buyer smallint NOT NULL CHECK (buyer BETWEEN 1 AND 6),                       -- 1 verblijf, 2 VPT, 3 MPT, 4 no Wlz, 5 guest, 6 staff
-    kind smallint NOT NULL CHECK (kind BETWEEN 1 AND 5),
+    kind smallint NOT NULL CHECK (kind BETWEEN 0 AND 5),                         -- 0: not sold to this buyer any more
     PRIMARY KEY (service, buyer),
     -- for guests and staff nothing is public money
-    CONSTRAINT service_kind_public CHECK (buyer <= 4 OR kind = 5),
+    CONSTRAINT service_kind_public CHECK (buyer <= 4 OR kind IN (0, 5)),
     CONSTRAINT service_kind_no_wlz CHECK (buyer <> 4 OR kind NOT IN (1, 2))
 );
 

@@ -11,6 +11,7 @@ mod card_personal;
 mod database;
 mod demo;
 mod explain;
+mod import;
 mod key;
 mod keys;
 mod location;
@@ -82,6 +83,8 @@ enum Command {
     /// List, show and settle what of offline sales waits for a human
     #[command(subcommand)]
     Review(review::Command),
+    /// Take over what a file says of tariffs, clients, services and the like, as a whole or not at all
+    Import(import::Arguments),
     /// Check the files of schemes, adopt them and list them
     #[command(subcommand)]
     Scheme(scheme::Command),
@@ -124,6 +127,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Organisation(command) => organisation::run(&options, command).await,
         Command::Location(command) => location::run(&options, command).await,
         Command::Review(command) => review::run(&options, command).await,
+        Command::Import(arguments) => import::run(&options, &arguments).await,
         Command::Scheme(command) => scheme::run(&options, command).await,
         Command::Terminal(command) => terminal::run(&options, command).await,
         Command::Month(command) => month::run(&options, command).await,

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use pasje::db::connect::Database;
 use pasje::domain::account::OrganisationId;
 use pasje::domain::month_grant::Month;
-use pasje::services::months::{self, MonthError, Settings, Tally, Watch, close, correct, deliver, open};
+use pasje::services::months::{self, Settings, Tally, Watch, close, correct, deliver, open};
 
 use super::{Failure, Opened, told_to_stop};
 use crate::config::Options;
@@ -31,6 +31,9 @@ pub(super) struct How {
     /// Tell what would be booked, and write nothing
     #[arg(long)]
     dry_run: bool,
+    /// Wallets in one transaction, 1 to 10000
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    chunk: u32,
 }
 
 #[derive(Debug, Subcommand)]
@@ -48,6 +51,15 @@ pub(super) enum Command {
     Close(Which),
     /// Book the difference between what a month was granted and what the data of today say
     Correct(Which),
+}
+
+impl Command {
+    const fn how(&self) -> &How {
+        match self {
+            Command::Open(which) | Command::Close(which) | Command::Correct(which) => &which.how,
+            Command::Deliver { how, .. } => how,
+        }
+    }
 }
 
 fn month(text: &str) -> Result<Month, String> {
@@ -68,10 +80,7 @@ pub(super) async fn run(options: &Options, command: Command) -> Result<ExitCode,
 
 async fn run_on(opened: &Opened, command: Command) -> Result<ExitCode, Failure> {
     let database = opened.database().await?;
-    let how = match &command {
-        Command::Open(which) | Command::Close(which) | Command::Correct(which) => &which.how,
-        Command::Deliver { how, .. } => how,
-    };
+    let how = command.how();
     let organisations = match how.organisation {
         Some(organisation) => vec![organisation],
         None => months::organisations(&database).await?,
@@ -100,9 +109,10 @@ async fn one(
     organisation: OrganisationId,
     command: &Command,
     watch: Arc<Watch>,
-) -> Result<Tally, MonthError> {
-    let (now, settings) = (Utc::now(), Settings::default());
-    match command {
+) -> Result<Tally, Failure> {
+    let settings = Settings { chunk: usize::try_from(command.how().chunk)?, ..Settings::default() };
+    let now = Utc::now();
+    let tally = match command {
         Command::Open(which) => {
             open::open(database, organisation, which.month, which.how.dry_run, now, settings, watch).await
         }
@@ -115,7 +125,8 @@ async fn one(
         Command::Correct(which) => {
             correct::correct(database, organisation, which.month, which.how.dry_run, now, settings, watch).await
         }
-    }
+    };
+    Ok(tally?)
 }
 
 /// A bar that moves with each chunk; it draws nothing where standard error is no terminal.

@@ -165,6 +165,16 @@ pub async fn list(mut conn: &AsyncPgConnection) -> Result<Vec<CardRow>, DbError>
     query.load::<IssuedRow>(&mut conn).await?.into_iter().map(read_issued).collect()
 }
 
+/// The cards of a wallet that pay.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn paying_of(mut conn: &AsyncPgConnection, wallet: WalletId) -> Result<Vec<Uuid>, DbError> {
+    let query: Statement<SqlUuid> =
+        statement("SELECT id FROM card WHERE wallet = ? AND status = 1 ORDER BY id").bind(wallet.field());
+    Ok(query.load::<Uuid>(&mut conn).await?)
+}
+
 /// Adds a card that was never used.
 ///
 /// # Errors

@@ -33,6 +33,8 @@ pub struct ClientRecord {
     pub is_closed: bool,
     pub month: Option<NaiveDate>,
     pub purses: [(i64, i64); 5],
+    /// Whether its scheme shows euros to client and family; one without a file does unless it counts in minutes.
+    pub shows_euros: bool,
 }
 
 type Sql = (
@@ -50,8 +52,10 @@ fn read(row: Row) -> Result<ClientRecord, DbError> {
     let (who, how, held) = row;
     let (wallet, number, display_name, location, arrived_on, left_on, supporter) = who;
     let (scheme, scheme_name, scheme_version, unit, buyer, status, month) = how;
+    let unit = Unit::from_code(unit.into()).ok_or_else(|| corrupt("wallet.unit"))?;
     Ok(ClientRecord {
         wallet: WalletId::from_field(wallet).ok_or_else(|| corrupt("client.wallet"))?,
+        shows_euros: unit != Unit::Min,
         number,
         display_name,
         location,
@@ -61,7 +65,7 @@ fn read(row: Row) -> Result<ClientRecord, DbError> {
         scheme,
         scheme_name,
         scheme_version,
-        unit: Unit::from_code(unit.into()).ok_or_else(|| corrupt("wallet.unit"))?,
+        unit,
         buyer: Buyer::from_code(buyer.into()).ok_or_else(|| corrupt("wallet.buyer"))?,
         is_closed: status != 1,
         month,
@@ -345,4 +349,38 @@ pub async fn service_names(
 ) -> Result<std::collections::HashMap<Uuid, String>, DbError> {
     let query: Statement<(SqlUuid, Text)> = statement("SELECT id, name FROM service WHERE id = ANY(?)").bind(services);
     Ok(query.load::<(Uuid, String)>(&mut conn).await?.into_iter().collect())
+}
+
+/// Draws on the shared buffer of a wallet, the newest first: id, amount, used, first and last day.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn draws(
+    mut conn: &AsyncPgConnection,
+    wallet: WalletId,
+) -> Result<Vec<(Uuid, i64, i64, NaiveDate, NaiveDate)>, DbError> {
+    let query: Statement<(SqlUuid, BigInt, BigInt, Date, Date)> = statement(
+        "SELECT id, amount, used, from_date, until_date FROM buffer_draw WHERE wallet = ? ORDER BY from_date DESC, id DESC",
+    )
+    .bind(wallet.field());
+    Ok(query.load(&mut conn).await?)
+}
+
+/// The version that a location of an organisation sells from now; none if there is no such, or it has no prices.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn price_list(
+    mut conn: &AsyncPgConnection,
+    organisation: OrganisationId,
+    location: Uuid,
+) -> Result<Option<u32>, DbError> {
+    let query: Statement<Integer> = statement(
+        "SELECT p.version FROM price_list AS p JOIN location AS l ON l.id = p.location WHERE l.id = ? AND l.organisation = ? \
+         AND p.valid_from <= now() AND (p.superseded_at IS NULL OR p.superseded_at > now()) ORDER BY p.version DESC LIMIT 1",
+    )
+    .bind(location)
+    .bind(i32::from(organisation.number()));
+    let version = query.get_result::<i32>(&mut conn).await.optional()?;
+    version.map(|version| u32::try_from(version).map_err(|_| corrupt("price_list.version"))).transpose()
 }

@@ -98,3 +98,24 @@ pub async fn tariffs(
     }
     Ok(by_package)
 }
+
+/// The last day of those of these clients who left.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn left(mut conn: &AsyncPgConnection, wallets: &[WalletId]) -> Result<HashMap<WalletId, NaiveDate>, DbError> {
+    let query: Statement<(BigInt, Date)> =
+        statement("SELECT wallet, left_on FROM client WHERE wallet = ANY(?) AND left_on IS NOT NULL")
+            .bind(wallets.iter().map(|wallet| wallet.field()).collect::<Vec<_>>());
+    let rows = query.load::<(i64, NaiveDate)>(&mut conn).await?;
+    rows.into_iter().map(|(field, day)| Ok((wallet(field)?, day))).collect()
+}
+
+/// Writes a client's last day; false where there is no such client.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn set_left(mut conn: &AsyncPgConnection, wallet: WalletId, day: NaiveDate) -> Result<bool, DbError> {
+    let query: Statement = statement("UPDATE client SET left_on = ? WHERE wallet = ?").bind(day).bind(wallet.field());
+    Ok(query.execute(&mut conn).await? == 1)
+}

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::statement::{Statement, statement};
 use super::{DbError, corrupt};
-use crate::domain::account::Account;
+use crate::domain::account::{Account, WalletId};
 use crate::domain::hold::Hold;
 use crate::domain::money::Amount;
 use crate::domain::operation::{Authority, HoldEntry, Operation, OperationId, OperationKind};
@@ -157,6 +157,26 @@ pub async fn insert_empty(
             .bind(expires_at);
     query.execute(&mut conn).await?;
     Ok(())
+}
+
+/// Holds of a wallet that set something aside for sales and cards, by id: a payout's goes on, and a month's is given back day by day.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn open_of(mut conn: &AsyncPgConnection, wallet: WalletId) -> Result<Vec<HoldEntry>, DbError> {
+    let query: Statement<(SqlUuid, BigInt, BigInt)> = statement(
+        "SELECT id, account, remaining FROM hold WHERE ledger.wallet_of(account) = ? AND remaining > 0 \
+         AND purpose IN (1, 3) ORDER BY id, account",
+    )
+    .bind(wallet.field());
+    let rows = query.load::<(Uuid, i64, i64)>(&mut conn).await?;
+    let mut entries = Vec::with_capacity(rows.len());
+    for (id, account, remaining) in rows {
+        let hold = OperationId::new(id).map_err(|_| corrupt("hold.id"))?;
+        let account = Account::from_number(account).ok_or_else(|| corrupt("hold.account"))?;
+        entries.push(HoldEntry { hold, account, change: -remaining });
+    }
+    Ok(entries)
 }
 
 /// Holds whose time is over and that still set something aside, the oldest first, and whether each is a card's.

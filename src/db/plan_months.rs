@@ -1,19 +1,20 @@
 //! Plan lines in a month: what of their days is planned, held, done and released. Changed under the wallet's lock alone.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use chrono::NaiveDate;
-use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, SmallInt, Uuid as SqlUuid};
+use chrono::{Datelike, NaiveDate};
+use diesel::sql_types::{Array, BigInt, Bool, Date, Integer, Nullable, SmallInt, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::statement::{Statement, statement};
 use super::{DbError, corrupt};
-use crate::domain::account::WalletId;
-use crate::domain::delivery::MonthLine;
+use crate::domain::account::{Account, Kind, WalletId};
+use crate::domain::delivery::{Due, MonthLine};
 use crate::domain::funding::LineKind;
 use crate::domain::money::{Amount, Unit};
-use crate::domain::occurrence::LineId;
+use crate::domain::occurrence::{LineId, OccurrenceId};
+use crate::domain::operation::{HoldEntry, OperationId};
 
 type Head = (Uuid, i64, i16, Uuid, i16, i64, Option<i64>, i16, bool);
 
@@ -62,18 +63,21 @@ pub async fn of_month(
     let query: Statement<MonthSql> =
         statement(OF_MONTH).bind(wallets.iter().map(|wallet| wallet.field()).collect::<Vec<_>>()).bind(month);
     let mut by_wallet: HashMap<WalletId, Vec<MonthLine>> = HashMap::new();
-    for (head, (planned, held, done, released)) in query.load::<MonthRow>(&mut conn).await? {
+    for (head, bits) in query.load::<MonthRow>(&mut conn).await? {
         let (wallet, line) = read_line(head)?;
-        let line = MonthLine {
-            planned: planned.cast_unsigned(),
-            held: held.cast_unsigned(),
-            done: done.cast_unsigned(),
-            released: released.cast_unsigned(),
-            ..line
-        };
-        by_wallet.entry(wallet).or_default().push(line);
+        by_wallet.entry(wallet).or_default().push(with_days(line, bits));
     }
     Ok(by_wallet)
+}
+
+fn with_days(line: MonthLine, (planned, held, done, released): (i32, i32, i32, i32)) -> MonthLine {
+    MonthLine {
+        planned: planned.cast_unsigned(),
+        held: held.cast_unsigned(),
+        done: done.cast_unsigned(),
+        released: released.cast_unsigned(),
+        ..line
+    }
 }
 
 /// Writes lines of a month, new ones and those that were there.
@@ -155,4 +159,115 @@ pub async fn marked(
             Ok((line, days.into_iter().fold(0, |bits, day| bits | 1_u32 << (day - 1).clamp(0, 30))))
         })
         .collect()
+}
+
+/// What these ids name, as far as they are planned days of these wallets.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn due(
+    mut conn: &AsyncPgConnection,
+    wallets: &[WalletId],
+    ids: &[OperationId],
+) -> Result<HashMap<OperationId, Due>, DbError> {
+    let named = named(ids.iter().copied());
+    if named.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let query: Statement<(Date, Nullable<SqlUuid>, MonthSql)> = statement(
+        "SELECT p.month, h.operation, l.id, l.wallet, w.unit, l.service, l.kind, l.price_cents, l.units, l.vat_basis_points, \
+         l.from_savings, p.planned, p.held, p.done, p.released \
+         FROM plan_month AS p JOIN plan_line AS l ON l.id = p.line JOIN wallet AS w ON w.id = p.wallet \
+         LEFT JOIN month_phase AS h ON h.wallet = p.wallet AND h.month = p.month AND h.phase = 2 \
+         WHERE p.wallet = ANY(?) AND p.month = ANY(?) AND p.line = ANY(?)",
+    )
+    .bind(wallets.iter().map(|wallet| wallet.field()).collect::<Vec<_>>())
+    .bind(named.iter().map(|(_, month, ..)| *month).collect::<Vec<_>>())
+    .bind(named.iter().map(|(.., line, _)| line.uuid()).collect::<Vec<_>>());
+    let mut due = HashMap::new();
+    for (month, hold, (head, bits)) in query.load::<(NaiveDate, Option<Uuid>, MonthRow)>(&mut conn).await? {
+        let unit = Unit::from_code(head.2.into()).ok_or_else(|| corrupt("wallet.unit"))?;
+        let (wallet, line) = read_line(head)?;
+        let line = with_days(line, bits);
+        let of_row = named.iter().filter(|(_, of_month, of_line, _)| (*of_month, *of_line) == (month, line.line));
+        for (id, _, _, place) in of_row {
+            let bit = 1_u32 << place;
+            let units = line.units.filter(|units| line.open() & line.held & bit != 0 && !units.is_zero());
+            let held = match (units, hold) {
+                (Some(units), Some(hold)) => {
+                    let account = Account::purse(wallet, unit, Kind::Budget).ok_or_else(|| corrupt("wallet.unit"))?;
+                    let hold = OperationId::new(hold).map_err(|_| corrupt("month_phase.operation"))?;
+                    Some(HoldEntry { hold, account, change: -units.minor() })
+                }
+                _ => None,
+            };
+            due.insert(*id, Due { wallet, service: line.service, held, is_open: line.open() & bit != 0 });
+        }
+    }
+    Ok(due)
+}
+
+/// The ids that name occurrences, each with its month, its line and the place of its bit.
+fn named(ids: impl Iterator<Item = OperationId>) -> Vec<(OperationId, NaiveDate, LineId, u32)> {
+    let of = |id: OperationId| {
+        let occurrence = OccurrenceId::from_hold(id)?;
+        let day = occurrence.day();
+        Some((id, day.with_day(1)?, occurrence.line(), day.day0()))
+    };
+    ids.filter_map(of).collect()
+}
+
+/// Writes that planned days were delivered by sales.
+///
+/// # Errors
+/// [`DbError`]; a check violation for a day that was given up.
+pub async fn deliver(conn: &AsyncPgConnection, days: &[(WalletId, OperationId)]) -> Result<(), DbError> {
+    let updated = set_days(
+        conn,
+        "UPDATE plan_month AS p SET done = p.done | u.days FROM (SELECT wallet, month, line, bit_or(days) AS days \
+         FROM unnest(?, ?, ?, ?) AS t (wallet, month, line, days) GROUP BY 1, 2, 3) AS u \
+         WHERE p.wallet = u.wallet AND p.month = u.month AND p.line = u.line AND p.done & u.days = 0",
+        days,
+    )
+    .await?;
+    let lines: BTreeSet<_> =
+        named(days.iter().map(|(_, id)| *id)).into_iter().map(|(_, month, line, _)| (month, line)).collect();
+    if updated == lines.len() { Ok(()) } else { Err(corrupt("plan_month: a planned day was delivered twice")) }
+}
+
+/// Opens planned days again whose sale was voided, in months that are not closed. What was held for them is free.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn reopen(conn: &AsyncPgConnection, days: &[(WalletId, OperationId)]) -> Result<(), DbError> {
+    set_days(
+        conn,
+        "UPDATE plan_month AS p SET done = p.done & ~u.days, held = p.held & ~u.days FROM (SELECT wallet, month, line, \
+         bit_or(days) AS days FROM unnest(?, ?, ?, ?) AS t (wallet, month, line, days) GROUP BY 1, 2, 3) AS u \
+         JOIN wallet AS w ON w.id = u.wallet \
+         WHERE p.wallet = u.wallet AND p.month = u.month AND p.line = u.line AND w.month = u.month",
+        days,
+    )
+    .await?;
+    Ok(())
+}
+
+async fn set_days(
+    mut conn: &AsyncPgConnection,
+    sql: &'static str,
+    days: &[(WalletId, OperationId)],
+) -> Result<usize, DbError> {
+    let of = |(wallet, id): &(WalletId, OperationId)| {
+        named(std::iter::once(*id)).pop().map(|(_, month, line, place)| (*wallet, month, line, 1_u32 << place))
+    };
+    let rows: Vec<_> = days.iter().filter_map(of).collect();
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let query: Statement = statement(sql)
+        .bind(rows.iter().map(|(wallet, ..)| wallet.field()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, month, ..)| *month).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(.., line, _)| line.uuid()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(.., bit)| bit.cast_signed()).collect::<Vec<_>>());
+    Ok(query.execute(&mut conn).await?)
 }

@@ -230,7 +230,15 @@ pub async fn insert(
 /// # Errors
 /// [`DbError`].
 pub async fn close(conn: &mut AsyncPgConnection, id: WalletId) -> Result<(), DbError> {
+    shut(conn, id).await
+}
+
+/// As [`close`], for who shares the connection.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn shut(mut conn: &AsyncPgConnection, id: WalletId) -> Result<(), DbError> {
     let query: Statement = statement("UPDATE wallet SET status = 2 WHERE id = ?").bind(id.field());
-    query.execute(conn).await?;
+    query.execute(&mut conn).await?;
     Ok(())
 }

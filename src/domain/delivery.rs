@@ -7,7 +7,7 @@
 use chrono::{Days, NaiveDate};
 use uuid::Uuid;
 
-use super::account::Account;
+use super::account::{Account, WalletId};
 use super::basket::BasketLine;
 use super::funding::{Caps, FundingLine, LineKind, PricedLine, PurseName, Shortfall, fund};
 use super::holding::days_in;
@@ -83,6 +83,34 @@ impl MonthLine {
             from_savings: self.from_savings,
             hold: if held.is_zero() { Vec::new() } else { vec![(PurseName::Budget, held)] },
         })
+    }
+}
+
+/// A planned day that a sale names: a till's sale delivers it, with its part of the month's hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Due {
+    pub wallet: WalletId,
+    pub service: Uuid,
+    /// What gives back from the month's hold; none where the day is planned and not held.
+    pub held: Option<HoldEntry>,
+    /// Neither delivered nor given up.
+    pub is_open: bool,
+}
+
+impl Due {
+    /// Whether this wallet's line of this service delivers it.
+    pub fn is_for(&self, wallet: WalletId, service: Uuid) -> bool {
+        self.is_open && self.wallet == wallet && self.service == service
+    }
+
+    /// What is free for the line before it is paid.
+    ///
+    /// # Errors
+    /// [`Problem::Broken`].
+    pub fn by_purse(&self) -> Result<Vec<(PurseName, Amount)>, Problem> {
+        let Some(entry) = &self.held else { return Ok(Vec::new()) };
+        Ok(vec![(PurseName::Budget, Amount::new(entry.change.saturating_abs(), entry.account.unit())?)])
     }
 }
 

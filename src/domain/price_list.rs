@@ -29,6 +29,8 @@ pub struct Price {
     pub points: Option<Amount>,
     pub vat_basis_points: u16,
     pub from_savings: bool,
+    /// Included ones: how many a day the package has; beyond that it is an extra. None: no bound.
+    pub included_per_day: Option<u16>,
 }
 
 impl PriceList {

@@ -29,9 +29,11 @@ use uuid::Uuid;
 use super::account::{OrganisationId, WalletId};
 use super::basket::{Basket, BasketLine};
 use super::card::{Card, CounterVerdict};
+use super::delivery::Due;
 use super::draw::Buffer;
-use super::funding::{Caps, Funding, FundingLeg, FundingLine, LeftOut, PricedLine, Shortfall, Source, fund};
+use super::funding::{Caps, Funding, FundingLeg, FundingLine, LeftOut, LineKind, PricedLine, Shortfall, Source, fund};
 use super::hold::{self, Hold};
+use super::included::{self, Included};
 use super::money::{Amount, Unit};
 use super::operation::{Authority, Booked, IdError, Operation, OperationId, OperationKind, Outcome, Owner};
 use super::price_list::PriceList;
@@ -136,6 +138,8 @@ pub struct State {
     pub wallets: HashMap<WalletId, (Wallet, NaiveDate)>,
     pub cards: HashMap<Uuid, Card>,
     pub holds: HashMap<OperationId, Hold>,
+    /// Planned days that lines name where a hold's id stands.
+    pub occurrences: HashMap<OperationId, Due>,
     /// What stands in the ledger, or was decided earlier in this batch, under the ids that the batch names.
     pub known: HashMap<OperationId, Known>,
     /// What the attempts that forwards of this batch replace have sold and not given back: services and quantities. An
@@ -147,6 +151,19 @@ pub struct State {
     /// The organisations' book dates, for what belongs to no wallet.
     pub book_dates: HashMap<OrganisationId, NaiveDate>,
     pub buffer: Option<Buffer>,
+    /// What wallets were sold today of what their package includes so many of a day.
+    pub included: Included,
+}
+
+impl State {
+    /// The planned days that these operations delivered.
+    pub fn delivered_by<'a>(&self, operations: impl Iterator<Item = &'a Operation>) -> Vec<(WalletId, OperationId)> {
+        let sold = operations.filter(|operation| operation.outcome.is_sold());
+        let lines = sold.flat_map(|operation| operation.lines.iter().map(move |line| (operation.owner.wallet(), line)));
+        let delivered = lines.filter(|(_, line)| line.planned && line.left_out.is_none());
+        let of_plan = delivered.filter_map(|(wallet, line)| Some((wallet?, line.hold?)));
+        of_plan.filter(|(_, hold)| self.occurrences.contains_key(hold)).collect()
+    }
 }
 
 /// An id that is taken.
@@ -226,6 +243,11 @@ pub fn decide(state: &mut State, item: &SaleItem, now: DateTime<Utc>) -> Result<
     };
     deal.operation.outcome = outcome;
     Ok(Decided::New(deal.commit(state)))
+}
+
+/// The planned day that a line delivers. One that was delivered or given up meanwhile is sold as if nothing was planned.
+fn due_for<'s>(state: &'s State, wallet: WalletId, line: &BasketLine) -> Option<&'s Due> {
+    state.occurrences.get(&line.hold?).filter(|due| due.is_for(wallet, line.service))
 }
 
 /// How far ahead an attempt's id may be taken: the ledger has its partitions for two months at the least.
@@ -373,8 +395,16 @@ impl<'a> Deal<'a> {
         if to_sell.iter().all(|line| line.quantity == 0) {
             return Ok(Outcome::AlreadyBooked);
         }
+        // What this basket has of it already, by service.
+        let mut here: Vec<(Uuid, u32)> = Vec::new();
         for line in &to_sell {
-            lines.push(self.price(state, &wallet, line)?);
+            let before =
+                here.iter().filter(|(service, _)| *service == line.service).map(|(_, quantity)| *quantity).sum();
+            let priced = self.price(state, &wallet, line, before)?;
+            if let FundingLine::Priced(PricedLine { kind: LineKind::Included, .. }) = priced {
+                here.push((line.service, line.quantity));
+            }
+            lines.push(priced);
         }
         if self.exceeds_amount(&lines)? {
             return Ok(Outcome::AmountExceeded);
@@ -425,7 +455,7 @@ impl<'a> Deal<'a> {
 
     /// What a line costs this buyer, or why it cannot be sold. A list that is out of date still sells care and included
     /// lines, at its own prices.
-    fn price(&self, state: &State, wallet: &Wallet, line: &BasketLine) -> Result<FundingLine, Problem> {
+    fn price(&self, state: &State, wallet: &Wallet, line: &BasketLine, before: u32) -> Result<FundingLine, Problem> {
         let request = &self.item.request;
         if line.quantity == 0 {
             return Ok(FundingLine::LeftOut(LeftOut::AlreadyBooked));
@@ -435,7 +465,9 @@ impl<'a> Deal<'a> {
         let Some(price) = list.price(line.service, wallet.buyer) else {
             return Ok(FundingLine::LeftOut(LeftOut::ServiceUnknown));
         };
-        if !price.kind.is_never_refused() {
+        let today = state.included.get(&(wallet.id, line.service)).copied().unwrap_or_default();
+        let kind = price.kind_after(today.before(request.is_forward()).saturating_add(before));
+        if !kind.is_never_refused() {
             if !request.is_forward() && !list.is_current(self.now) {
                 return Ok(FundingLine::LeftOut(LeftOut::PriceListOutOfDate));
             }
@@ -444,13 +476,19 @@ impl<'a> Deal<'a> {
             }
         }
         let hold = line.hold.and_then(|hold| state.holds.get(&hold)).filter(|hold| self.may_use(hold, wallet));
+        let due = due_for(state, wallet.id, line);
+        let given_back = match (hold, due) {
+            (Some(hold), _) => hold.by_purse(wallet.unit),
+            (None, Some(due)) => due.by_purse()?,
+            (None, None) => Vec::new(),
+        };
         Ok(FundingLine::Priced(PricedLine {
-            kind: price.kind,
+            kind,
             price: price.cents.times(line.quantity)?,
             units: price.units(wallet.unit, line.quantity)?,
-            planned: hold.is_some(),
+            planned: hold.is_some() || due.is_some(),
             from_savings: price.from_savings,
-            hold: hold.map(|hold| hold.by_purse(wallet.unit)).unwrap_or_default(),
+            hold: given_back,
         }))
     }
 
@@ -475,12 +513,15 @@ impl<'a> Deal<'a> {
         for (number, line) in self.item.request.basket.lines().iter().enumerate() {
             let Some(id) = line.hold else { continue };
             let Some(wallet) = &mut self.wallet else { continue };
-            let Some(hold) = state.holds.get(&id) else { continue };
-            let is_used = hold.wallet == wallet.id && hold.is_open(self.now);
-            if !is_used || left_out.iter().any(|(left_out, _)| *left_out == number) {
+            if left_out.iter().any(|(left_out, _)| *left_out == number) {
                 continue;
             }
-            for entry in hold::give_back(id, hold) {
+            let entries = match (state.holds.get(&id), due_for(state, wallet.id, line)) {
+                (Some(hold), _) if hold.wallet == wallet.id && hold.is_open(self.now) => hold::give_back(id, hold),
+                (None, Some(due)) => due.held.clone().into_iter().collect(),
+                _ => continue,
+            };
+            for entry in entries {
                 wallet.hold(entry.account, entry.change)?;
                 self.operation.hold_entries.push(entry);
             }
@@ -537,11 +578,18 @@ impl<'a> Deal<'a> {
             if let Some(hold) = state.holds.get_mut(&id) {
                 hold.close();
             }
+            if let Some(due) = state.occurrences.get_mut(&id) {
+                (due.is_open, due.held) = (false, None);
+            }
         }
         if let (Some(card), Some(counter)) = (self.operation.card, self.operation.counter)
             && let Some(is_used) = state.old_counters.get_mut(&(card, counter))
         {
             *is_used = true;
+        }
+        if let Some(wallet) = self.operation.owner.wallet().filter(|_| self.operation.outcome.is_sold()) {
+            let is_forward = self.item.request.is_forward();
+            included::count(&mut state.included, wallet, is_forward, &self.operation.lines);
         }
         let mut booked = Vec::with_capacity(1);
         // An attempt that never came must never be booked.

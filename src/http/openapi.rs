@@ -7,8 +7,10 @@ use actix_web::{HttpResponse, get};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
+use super::api::{
+    absences, buffer_draws, clients, imports, months, plan_lines, plan_reviews, reports, tasks, unplanned_care,
+};
 use super::api::{card_scripts, cards, catalogue, enrolments, forwards, heartbeat, holds, hotlist, sales};
-use super::api::{clients, months, reports, tasks};
 use super::{agenda, health};
 
 #[derive(OpenApi)]
@@ -51,6 +53,22 @@ use super::{agenda, health};
         reports::list_reports,
         reports::show_report,
         agenda::show_agenda,
+        buffer_draws::list_draws,
+        buffer_draws::approve_draw,
+        unplanned_care::note_care,
+        imports::put_indications,
+        imports::put_additions,
+        imports::put_representatives,
+        imports::put_tariffs,
+        plan_lines::list_lines,
+        plan_lines::agree_line,
+        plan_lines::consent_to_line,
+        plan_lines::drop_line,
+        plan_lines::mark_day,
+        absences::leave,
+        absences::change_absence,
+        plan_reviews::record_review,
+        plan_reviews::record_meeting,
         health::live,
         health::ready
     ),

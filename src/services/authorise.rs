@@ -13,6 +13,7 @@
 //! happened, and the caller asks again by id.
 
 mod forwarded;
+pub(super) mod included;
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -30,7 +31,7 @@ use super::book::{BookError, begin, change_buffers, commit, rollback};
 use super::card_proof::CardProof;
 use super::price_cache::PriceCache;
 use crate::db::connect::Database;
-use crate::db::{DbError, buffers, cards, holds, ledger, wallets};
+use crate::db::{DbError, buffers, cards, holds, ledger, plan_months, wallets};
 use crate::domain::account::WalletId;
 use crate::domain::draw::Buffer;
 use crate::domain::funding::{LineKind, Unplanned};
@@ -470,7 +471,9 @@ async fn lock(conn: &mut AsyncPgConnection, items: &[SaleItem]) -> Result<(ledge
         ledger::known(shared, &ids),
         holds::load(shared, &hold_ids),
     )?;
+    let planned: Vec<OperationId> = hold_ids.into_iter().filter(|id| !holds.contains_key(id)).collect();
     let mut state = State { cards, holds, known, book_dates, ..State::default() };
+    state.occurrences = plan_months::due(conn, &wallet_ids, &planned).await?;
     state.attempts = forwarded::attempts(conn, items, &state.known).await?;
     state.old_counters = forwarded::old_counters(conn, items, &state.cards).await?;
     for wallet in wallets {
@@ -478,6 +481,7 @@ async fn lock(conn: &mut AsyncPgConnection, items: &[SaleItem]) -> Result<(ledge
         let book_date = book_date.ok_or(DbError::Corrupt("wallet.id"))?;
         state.wallets.insert(wallet.id, (wallet, book_date));
     }
+    state.included = included::sold_today(conn, items, &state.wallets, batch.booked_at).await?;
     lock_buffer(conn, items, batch.booked_at.date_naive(), &mut state).await?;
     Ok((batch, state))
 }
@@ -533,6 +537,7 @@ async fn write(
         operations().filter(|operation| operation.counter.is_some()).filter_map(|operation| operation.card).collect();
     let used: Vec<_> = used.iter().filter_map(|id| state.cards.get(id)).collect();
     let entries: Vec<HoldEntry> = operations().flat_map(|operation| operation.hold_entries.iter().cloned()).collect();
+    let delivered: Vec<(WalletId, OperationId)> = state.delivered_by(new.iter().map(|booked| &booked.operation));
     let shared: &AsyncPgConnection = conn;
     // Sent together, so that neither side waits for the other to read or write a batch of rows.
     tokio::try_join!(
@@ -541,6 +546,7 @@ async fn write(
         wallets::update(shared, &changed),
         cards::update(shared, &used),
         holds::change(shared, &entries),
+        plan_months::deliver(shared, &delivered),
     )?;
     if state.buffer.is_some() {
         let operations: Vec<Operation> = operations().cloned().collect();

@@ -4,7 +4,7 @@ use diesel_async::AsyncPgConnection;
 
 use super::book::{BookError, Booking, Books, id_of_ours, owner_of, referred_to, wallet_owner};
 use crate::db::{DbError, buffers, forwards};
-use crate::db::{cards, holds, ledger, month_phases, payouts, reviews};
+use crate::db::{cards, holds, ledger, month_phases, payouts, plan_months, reviews};
 use crate::domain::draw::DrawRequest;
 use crate::domain::exchange::{ExchangeBackRequest, ExchangeRequest};
 use crate::domain::grant::GrantRequest;
@@ -243,6 +243,10 @@ async fn undo_all(books: &mut Books<'_>, operation: &mut Operation, sale: &Booke
     let outcome = refund::decide(operation, &wallet, &sale.operation, &earlier, &left)?;
     if outcome.is_done() {
         give_limit_back(books, sale, &operation.lines).await?;
+        // A voided sale is as if it never was: a planned day that it delivered may still come.
+        let sold = sale.operation.lines.iter().filter(|line| line.planned && line.left_out.is_none());
+        let planned: Vec<_> = sold.filter_map(|line| Some((wallet.id, line.hold?))).collect();
+        plan_months::reopen(books.conn, &planned).await?;
     }
     Ok(outcome)
 }

@@ -1,15 +1,20 @@
 //! What other systems read of an organisation's clients. Rows of another organisation do not exist here: every question
 //! starts from the organisation.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use chrono::NaiveDate;
 use uuid::Uuid;
 
 use super::book::BookError;
+use super::schemes;
 use crate::db::client_records::{self, ClientRecord, GrantRecord, MonthRow, PlannedRow, StatementRow};
 use crate::db::connect::Database;
 use crate::db::ledger;
 use crate::domain::account::{OrganisationId, WalletId};
 use crate::domain::operation::Booked;
+use crate::domain::scheme::Scheme;
 
 /// A client by number; none if there is no such in this organisation.
 ///
@@ -20,7 +25,12 @@ pub async fn find(
     organisation: OrganisationId,
     number: i32,
 ) -> Result<Option<ClientRecord>, BookError> {
-    Ok(client_records::find(&*database.connection().await?, organisation, number).await?)
+    let conn = database.connection().await?;
+    let Some(mut found) = client_records::find(&conn, organisation, number).await? else { return Ok(None) };
+    if let Some(scheme) = schemes::load(&conn, &[found.scheme]).await?.get(&found.scheme) {
+        found.shows_euros = scheme.shows.euro_to_family;
+    }
+    Ok(Some(found))
 }
 
 /// Clients by number, and the number to go on from if there are more.
@@ -56,6 +66,8 @@ pub struct MonthRecord {
     pub grants: Vec<GrantRecord>,
     pub planned: Vec<PlannedRow>,
     pub statement: Option<StatementRow>,
+    /// Schemes that the grants were computed by, as far as they have a file.
+    pub schemes: HashMap<i32, Arc<Scheme>>,
 }
 
 /// What a month brought, what was planned in it and how it ended; none if it was never opened for this wallet.
@@ -68,7 +80,9 @@ pub async fn month(database: &Database, wallet: WalletId, month: NaiveDate) -> R
     let planned = client_records::planned(&conn, wallet, month).await?;
     let statement = client_records::statement_of(&conn, wallet, month).await?;
     let is_there = !grants.is_empty() || !planned.is_empty() || statement.is_some();
-    Ok(is_there.then_some(MonthRecord { grants, planned, statement }))
+    let ids: Vec<i32> = grants.iter().map(|grant| grant.scheme).collect();
+    let schemes = schemes::load(&conn, &ids).await?;
+    Ok(is_there.then_some(MonthRecord { grants, planned, statement, schemes }))
 }
 
 /// A month's operations with all their rows, and the names of their services; the id to go on from if there are more.
@@ -76,7 +90,7 @@ pub async fn month(database: &Database, wallet: WalletId, month: NaiveDate) -> R
 #[allow(missing_docs)]
 pub struct Operations {
     pub booked: Vec<Booked>,
-    pub names: std::collections::HashMap<Uuid, String>,
+    pub names: HashMap<Uuid, String>,
     pub next: Option<Uuid>,
 }
 
@@ -101,4 +115,27 @@ pub async fn operations(
     let services = booked.iter().flat_map(|booked| booked.operation.lines.iter().map(|line| line.service)).collect();
     let names = client_records::service_names(&conn, services).await?;
     Ok(Operations { booked, names, next })
+}
+
+/// Draws on the shared buffer of a wallet, the newest first: id, amount, used, first and last day.
+///
+/// # Errors
+/// [`BookError::Unavailable`].
+pub async fn draws(
+    database: &Database,
+    wallet: WalletId,
+) -> Result<Vec<(Uuid, i64, i64, NaiveDate, NaiveDate)>, BookError> {
+    Ok(client_records::draws(&*database.connection().await?, wallet).await?)
+}
+
+/// The version that a location of an organisation sells from now; none if there is no such, or it has no prices.
+///
+/// # Errors
+/// [`BookError::Unavailable`].
+pub async fn price_list(
+    database: &Database,
+    organisation: OrganisationId,
+    location: Uuid,
+) -> Result<Option<u32>, BookError> {
+    Ok(client_records::price_list(&*database.connection().await?, organisation, location).await?)
 }

@@ -56,14 +56,15 @@ async fn a_month_is_shown_with_the_whole_computation_of_its_grant_and_its_days()
         grants[1],
         json!({
             "revision": 1, "scheme": 1, "operation": null, "data_error": null, "error_day": null, "funded_days": 30,
-            "computation": {"unit": "EUR", "gross": 2000, "deductions": [200, 50], "collective": 0, "reserve_part": 200, "buffer_part": 60, "budget_part": 1480, "rounding": 10},
+            "computation": {"unit": "EUR", "gross": 2000, "deductions": [{"name": null, "amount": 200}, {"name": null, "amount": 50}], "collective": 0, "reserve_part": 200, "buffer_part": 60, "budget_part": 1480, "rounding": 10},
             "reserve": 200, "buffer": 60, "budget": 1480,
         })
     );
     for grant in grants {
         let computed = &grant["computation"];
         let sum = |names: &[&str]| names.iter().map(|name| computed[*name].as_i64().unwrap()).sum::<i64>();
-        let deductions: i64 = computed["deductions"].as_array().unwrap().iter().map(|cut| cut.as_i64().unwrap()).sum();
+        let deductions: i64 =
+            computed["deductions"].as_array().unwrap().iter().map(|cut| cut["amount"].as_i64().unwrap()).sum();
         assert_eq!(
             sum(&["gross"]),
             deductions + sum(&["collective", "reserve_part", "buffer_part", "budget_part", "rounding"])
@@ -160,6 +161,24 @@ async fn a_scheme_that_counts_in_minutes_shows_no_euro_but_own_money() {
         let legs = sale["legs"].as_array().unwrap().iter().filter(|leg| leg["unit"] == "EUR");
         legs.map(|leg| leg["from"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
+    // an opening that reckons in cents
+    let opening = uuid::Uuid::now_v7();
+    house
+        .sql(&format!(
+            "INSERT INTO ledger.operation (id, wallet, kind, outcome, authority, request_hash, book_date, batch, booked_at, month, unit_value_cents)
+                VALUES ('{opening}', {wallet}, 12, 3, 5, sha256('x'), current_date, nextval('ledger.batch'), now(), '2026-04-01', 4500);
+             INSERT INTO ledger.transfer (id, leg, flow, why, debit, credit, amount, book_date, batch)
+                VALUES ('{opening}', 0, 1, 1, 1::bigint << 48 | 256 | 16, 1::bigint << 48 | 256 | 17, 700, current_date, 1);"
+        ))
+        .await;
+    let booked = |key: &Key| {
+        let body = serving.read_by(key, &target).decided();
+        let operations = body["operations"].as_array().unwrap();
+        operations.iter().find(|operation| operation["id"] == json!(opening)).unwrap().clone()
+    };
+    let (hidden, told) = (booked(&key), booked(&controller));
+    assert_eq!((&hidden["legs"], &hidden["unit_value_cents"]), (&json!([]), &Value::Null));
+    assert_eq!((&told["legs"][0]["amount"], &told["unit_value_cents"]), (&json!(700), &json!(4500)));
     // the coffee is paid with the client's own euros, and those are the client's to see
     assert_eq!(euros(&shown), ["credit"], "{shown}");
     assert_eq!(shown["lines"][0]["units"], 20);
@@ -167,4 +186,29 @@ async fn a_scheme_that_counts_in_minutes_shows_no_euro_but_own_money() {
     assert_eq!(month["unit"], "MIN");
     assert_eq!(month["grants"][0]["computation"]["unit"], "MIN");
     assert!(all["legs"].as_array().unwrap().len() >= shown["legs"].as_array().unwrap().len());
+}
+
+#[tokio::test]
+async fn a_scheme_with_a_file_says_itself_whether_euros_are_shown_and_names_its_deductions() {
+    let house = House::open().await;
+    let client = house.client(0, 0).await;
+    let wallet = client.wallet.field();
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("schemes/ipvb.toml");
+    house.run(&["scheme", "adopt", file.to_str().unwrap(), "--organisation", "1", "--from", "2026-01"]);
+    house
+        .sql(&format!(
+            "UPDATE wallet SET scheme = (SELECT id FROM scheme WHERE name = 'ipvb'), unit = 2 WHERE id = {wallet}"
+        ))
+        .await;
+    with_a_month(&house, &client).await;
+    house.sql(&format!("INSERT INTO month_grant SELECT wallet, month, 2, (SELECT id FROM scheme WHERE name = 'ipvb'), NULL, NULL, NULL, 30, gross, deductions, collective, reserve_part, buffer_part, budget_part, reserve, buffer, budget, rounding FROM month_grant WHERE revision = 1")).await;
+    let (serving, key) = (house.serve(), house.key(1, &["months:read"]));
+    // minutes, with the integral cost price beside them on every line
+    let month = serving.read_by(&key, &format!("{}/months/{MONTH}", address(&client))).decided();
+    let computation = &month["grants"][2]["computation"];
+    assert_eq!((&month["unit"], &computation["unit"]), (&json!("MIN"), &json!("EUR")), "{month}");
+    let names: Vec<&str> =
+        computation["deductions"].as_array().unwrap().iter().map(|cut| cut["name"].as_str().unwrap()).collect();
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(names.len() == 2 && names.iter().all(|name| text.contains(name)), "{names:?}");
 }

@@ -10,6 +10,12 @@ const ROUTES: &str = include_str!("../../src/http/mod.rs");
 const HANDLERS: &[&str] = &[
     include_str!("../../src/http/api/clients.rs"),
     include_str!("../../src/http/api/months.rs"),
+    include_str!("../../src/http/api/buffer_draws.rs"),
+    include_str!("../../src/http/api/unplanned_care.rs"),
+    include_str!("../../src/http/api/absences.rs"),
+    include_str!("../../src/http/api/imports.rs"),
+    include_str!("../../src/http/api/plan_lines.rs"),
+    include_str!("../../src/http/api/plan_reviews.rs"),
     include_str!("../../src/http/api/tasks.rs"),
     include_str!("../../src/http/api/reports.rs"),
     include_str!("../../src/http/api/holds.rs"),
@@ -101,4 +107,15 @@ async fn the_description_lists_every_route_and_its_page_loads() {
     }
     // nothing of it comes from elsewhere
     assert!(!page.text().contains("http://") && !page.text().contains("https://"), "{}", page.text());
+}
+
+#[test]
+fn no_two_shapes_have_one_name() {
+    let mut names = BTreeSet::new();
+    for text in HANDLERS {
+        for name in text.split("#[schema(as = ").skip(1).map(|rest| rest.split(')').next().unwrap()) {
+            assert!(names.insert(name), "{name}");
+        }
+    }
+    assert!(names.len() > 20);
 }

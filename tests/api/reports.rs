@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use pasje::http::api::reports::document;
 use serde_json::{Value, json};
 
 use crate::integration::Key;
@@ -287,9 +288,12 @@ async fn savings_and_buffer_are_told_by_what_came_and_went() {
 fn read_csv(text: &str) -> Value {
     let program = "import csv, io, json, sys; text = sys.stdin.buffer.read().decode('utf-8-sig'); \
                    print(json.dumps(list(csv.DictReader(io.StringIO(text, newline=''), delimiter=';', strict=True))))";
-    let python = std::env::var("PASJE_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let mut child =
-        Command::new(python).args(["-c", program]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = Command::new(crate::signatures::interoperate::python())
+        .args(["-c", program])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success());
@@ -400,4 +404,15 @@ async fn a_report_is_over_a_year_at_most_and_of_its_own_organisation() {
     assert!((10..=12).contains(&taken), "{taken}");
     replies.last().unwrap().is_problem(429, "too-many-requests");
     assert_eq!(serving.read_by(&key, "/api/v1/reports").status, 200);
+}
+
+#[test]
+fn the_page_of_reports_is_made_from_their_definitions() {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reports.md");
+    if std::env::var_os("PASJE_WRITE_DOCS").is_some() {
+        std::fs::write(&page, document()).unwrap();
+    }
+    let written = std::fs::read_to_string(&page).unwrap_or_default();
+    let how = "PASJE_WRITE_DOCS=1 cargo nextest run --test api the_page_of_reports";
+    assert!(written == document(), "docs/reports.md is not what src/domain/report.rs says: make it anew with `{how}`");
 }

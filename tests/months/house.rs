@@ -269,6 +269,12 @@ impl House {
         bits
     }
 
+    /// The organisation's day, by the server's clock: what tills sell on.
+    pub async fn test_today(&self) -> NaiveDate {
+        let sql = "SELECT (clock_timestamp() AT TIME ZONE 'Europe/Amsterdam')::date";
+        self.text(sql).await.parse().unwrap()
+    }
+
     pub fn occurrence(line: LineId, text: &str) -> OccurrenceId {
         OccurrenceId::of(line, day(text)).unwrap()
     }

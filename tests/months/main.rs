@@ -6,6 +6,11 @@ mod closing;
 mod correcting;
 mod delivering;
 mod house;
+mod keeping;
+mod killed;
+mod leaving;
+mod marking;
 mod opening;
+mod selling;
 #[path = "../support/mod.rs"]
 mod support;

@@ -29,7 +29,7 @@ pub struct ClientsBody {
 
 /// A client.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-#[schema(as = Client)]
+#[schema(as = ClientRecord)]
 pub struct ClientBody {
     /// Random, never a BSN.
     number: i32,

@@ -1,5 +1,7 @@
 //! What terminals ask, and what the organisations' other systems do.
 
+pub mod absences;
+pub mod buffer_draws;
 pub mod card_scripts;
 pub mod cards;
 pub mod catalogue;
@@ -9,7 +11,11 @@ pub mod forwards;
 pub mod heartbeat;
 pub mod holds;
 pub mod hotlist;
+pub mod imports;
 pub mod months;
+pub mod plan_lines;
+pub mod plan_reviews;
 pub mod reports;
 pub mod sales;
 pub mod tasks;
+pub mod unplanned_care;

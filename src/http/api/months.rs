@@ -15,6 +15,7 @@ use crate::domain::funding::PurseName;
 use crate::domain::integration_key::Scope;
 use crate::domain::money::Unit;
 use crate::domain::operation::{AnswerHold, AnswerLeg, Booked, Line, Transfer};
+use crate::domain::scheme::Scheme;
 use crate::http::Service;
 use crate::http::integration::{AskedBy, Integration, MonthsRead};
 use crate::http::problem::{MONTH_UNKNOWN, Problem, ProblemBody};
@@ -86,13 +87,22 @@ pub struct ComputationBody {
     unit: &'static str,
     gross: i64,
     /// In the scheme's order.
-    deductions: Vec<i64>,
+    deductions: Vec<DeductionBody>,
     collective: i64,
     reserve_part: i64,
     buffer_part: i64,
     budget_part: i64,
     /// Cents that made no whole unit.
     rounding: i64,
+}
+
+/// What goes off the gross amount.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Deduction)]
+pub struct DeductionBody {
+    /// As the scheme calls it; none where the scheme has no file.
+    name: Option<String>,
+    amount: i64,
 }
 
 /// A plan line's days in the month.
@@ -195,7 +205,7 @@ pub struct LineBody {
 
 /// Whether who asks sees euros of this client's budget.
 pub(super) fn sees_euros(by: &Integration, client: &ClientRecord) -> bool {
-    client.unit != Unit::Min || by.has(Scope::EurosRead)
+    client.shows_euros || by.has(Scope::EurosRead)
 }
 
 fn days(bits: i32) -> Vec<u8> {
@@ -203,13 +213,18 @@ fn days(bits: i32) -> Vec<u8> {
 }
 
 impl GrantBody {
-    fn of(grant: GrantRecord, unit: Unit, euros: bool) -> Self {
-        let gross_unit = if grant.in_cents { Unit::Eur } else { unit };
+    fn of(grant: GrantRecord, unit: Unit, scheme: Option<&Scheme>, euros: bool) -> Self {
+        let guessed = if grant.in_cents { Unit::Eur } else { unit };
+        let gross_unit = scheme.map_or(guessed, |scheme| scheme.grant.basis().gross_unit());
+        let names =
+            scheme.map_or(&[][..], |scheme| scheme.grant.deductions()).iter().map(|deduction| deduction.name.clone());
+        let names = names.map(Some).chain(std::iter::repeat(None));
+        let deductions = grant.deductions.into_iter().zip(names);
         let [reserve_part, buffer_part, budget_part] = grant.parts;
         let computation = ComputationBody {
             unit: gross_unit.name(),
             gross: grant.gross,
-            deductions: grant.deductions,
+            deductions: deductions.map(|(amount, name)| DeductionBody { name, amount }).collect(),
             collective: grant.collective,
             reserve_part,
             buffer_part,
@@ -371,12 +386,18 @@ pub async fn show_month(
 ) -> Result<HttpResponse, Problem> {
     let (client, month) = (client_of(&service, &asked.by, &path.0).await?, month(&path.1)?);
     let found = client_records::month(&service.database, client.wallet, month).await?;
-    let MonthRecord { grants, planned, statement } = found.ok_or_else(|| Problem::new(&MONTH_UNKNOWN))?;
+    let MonthRecord { grants, planned, statement, schemes } = found.ok_or_else(|| Problem::new(&MONTH_UNKNOWN))?;
     let (unit, euros) = (client.unit, sees_euros(&asked.by, &client));
     Ok(HttpResponse::Ok().json(MonthBody {
         month: written(month),
         unit: unit.name(),
-        grants: grants.into_iter().map(|grant| GrantBody::of(grant, unit, euros)).collect(),
+        grants: grants
+            .into_iter()
+            .map(|grant| {
+                let scheme = schemes.get(&grant.scheme).map(AsRef::as_ref);
+                GrantBody::of(grant, unit, scheme, euros)
+            })
+            .collect(),
         planned: planned.into_iter().map(PlannedBody::of).collect(),
         statement: statement.map(|statement| StatementBody::of(&statement, unit)),
     }))

@@ -119,3 +119,20 @@ fn months(from: &str, to: Option<&str>) -> Result<Months, Problem> {
         _ => Err(Problem::with(&PATH_MALFORMED, "a report is over a year at most")),
     }
 }
+
+/// `docs/reports.md`.
+pub fn document() -> String {
+    let mut text = String::from(
+        "# Reports\n\n`GET /api/v1/reports/NAME?from=2026-01&to=2026-03` with a key for `reports:read`; `&format=csv` for a \
+         spreadsheet. An\noperation belongs to the month that its wallet was in; where no month was opened, to that of its book \
+         date. In JSON\namounts are whole cents or minor units; in CSV euros and points are written with a decimal comma, columns \
+         of euros end\nin `_eur`, and the separator is `;`.\n\nThis page is made from `src/domain/report.rs`; `tests/api` compares \
+         the two.\n",
+    );
+    for report in Report::ALL {
+        let columns = report.columns().iter().map(|column| format!("`{}`", column_name(column, Format::Json)));
+        let columns = columns.collect::<Vec<_>>().join(", ");
+        text.push_str(&format!("\n## {}\n\n{}\n\nColumns: {columns}.\n", report.name(), report.definition()));
+    }
+    text
+}

@@ -164,6 +164,7 @@ fn price(kind: crate::domain::funding::LineKind, service: &tables::DemoService) 
         points: in_units.then(|| Amount::new(points, Unit::Pnt)).transpose()?,
         vat_basis_points: service.vat_basis_points,
         from_savings: false,
+        included_per_day: None,
     })
 }
 

@@ -2,8 +2,9 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use diesel_async::AsyncPgConnection;
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use tokio::sync::Mutex;
 
 use super::{MonthError, Tally, Watch};
@@ -27,6 +28,11 @@ impl Default for Settings {
         Settings { workers: 2, chunk: 1000 }
     }
 }
+
+/// A chunk names its rows by key; a plan that reads a whole table to find them is never the better one, least of all the one
+/// that was made while the table was empty.
+const SESSION: &str = "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off; \
+                       SET plan_cache_mode = force_generic_plan;";
 
 /// Tries of a chunk: a deadlock or a lock time-out is tried again.
 const ATTEMPTS: u32 = 5;
@@ -60,13 +66,13 @@ pub(super) async fn run<W: Work>(
 ) -> Result<Tally, MonthError> {
     // The last wallet that somebody took.
     let cursor = Arc::new(Mutex::new(0_i64));
+    let is_failing = Arc::new(AtomicBool::new(false));
     let mut workers = tokio::task::JoinSet::new();
     for _ in 0..settings.workers.max(1) {
-        let (database, work, cursor, watch) = (database.clone(), work.clone(), cursor.clone(), watch.clone());
-        workers.spawn(async move {
-            let worker = Worker { work, cursor, watch, chunk: settings.chunk.max(1), dry_run };
-            worker.run(&database).await
-        });
+        let (work, cursor, is_failing, watch) = (work.clone(), cursor.clone(), is_failing.clone(), watch.clone());
+        let worker = Worker { work, cursor, is_failing, watch, chunk: settings.chunk.max(1), dry_run };
+        let database = database.clone();
+        workers.spawn(async move { worker.run(&database).await });
     }
     let mut total = Tally::default();
     let mut failed = None;
@@ -75,7 +81,7 @@ pub(super) async fn run<W: Work>(
             Ok(tally) => total.join(&tally),
             Err(error) => {
                 // The others need not go on for nothing.
-                watch.stop();
+                is_failing.store(true, Ordering::Relaxed);
                 // What went wrong, rather than that the others were stopped for it.
                 if failed.as_ref().is_none_or(|first| matches!(first, MonthError::Stopped)) {
                     failed = Some(error);
@@ -92,6 +98,7 @@ pub(super) async fn run<W: Work>(
 struct Worker<W> {
     work: Arc<W>,
     cursor: Arc<Mutex<i64>>,
+    is_failing: Arc<AtomicBool>,
     watch: Arc<Watch>,
     chunk: usize,
     dry_run: bool,
@@ -100,9 +107,10 @@ struct Worker<W> {
 impl<W: Work> Worker<W> {
     async fn run(self, database: &Database) -> Result<Tally, MonthError> {
         let mut conn = database.establish().await?;
+        conn.batch_execute(SESSION).await.map_err(DbError::from)?;
         let mut total = Tally::default();
         loop {
-            if self.watch.is_stopped() {
+            if self.watch.is_stopped() || self.is_failing.load(Ordering::Relaxed) {
                 return Err(MonthError::Stopped);
             }
             let wallets = {

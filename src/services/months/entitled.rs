@@ -69,26 +69,32 @@ pub(super) struct Clients {
     indications: HashMap<WalletId, Vec<Indication>>,
     additions: HashMap<WalletId, Vec<Addition>>,
     away: HashMap<WalletId, AwayRows>,
+    /// The last day of those who left.
+    left: HashMap<WalletId, NaiveDate>,
 }
 
 impl Clients {
     pub async fn load(conn: &AsyncPgConnection, wallets: &[WalletId], month: Month) -> Result<Clients, DbError> {
-        let (indications, additions, away) = tokio::try_join!(
+        let (indications, additions, away, left) = tokio::try_join!(
             biased;
             entitlements::indications(conn, wallets),
             entitlements::additions(conn, wallets, month.first()),
             absences::of_wallets(conn, wallets),
+            entitlements::left(conn, wallets),
         )?;
-        Ok(Clients { indications, additions, away })
+        Ok(Clients { indications, additions, away, left })
     }
 
     pub fn indications(&self, wallet: WalletId) -> &[Indication] {
         self.indications.get(&wallet).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Days of a month on which a client is away, funded or not.
+    /// Days of a month on which a client is away, funded or not, or has left for good.
     pub fn absent_days(&self, wallet: WalletId, month: Month) -> u32 {
-        self.away.get(&wallet).map_or(0, |away| absent_days(&away.absences, month))
+        let absent = self.away.get(&wallet).map_or(0, |away| absent_days(&away.absences, month));
+        let Some(left) = self.left.get(&wallet) else { return absent };
+        let gone = month.days().zip(0_u32..).filter(|(day, _)| day > left);
+        gone.fold(absent, |bits, (_, place)| bits | 1 << place)
     }
 
     /// Who buys on a day: by the indication that covers it. A client who never had one stays what the wallet says.
@@ -107,14 +113,17 @@ impl Clients {
     }
 
     fn unfunded(&self, wallet: WalletId, rules: &Rules) -> Vec<Period> {
-        let Some(away) = self.away.get(&wallet) else { return Vec::new() };
+        let after = self.left.get(&wallet).and_then(|left| left.succ_opt());
+        let mut unfunded: Vec<Period> = after.into_iter().map(|from| Period { from, to: None }).collect();
+        let Some(away) = self.away.get(&wallet) else { return unfunded };
         let away = Away {
             absences: &away.absences,
             arrived_on: away.arrived_on,
             indications: self.indications(wallet),
             settings: &rules.settings,
         };
-        away.unfunded_periods(rules.month)
+        unfunded.extend(away.unfunded_periods(rules.month));
+        unfunded
     }
 }
 

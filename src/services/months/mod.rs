@@ -10,6 +10,8 @@ pub mod close;
 pub mod correct;
 pub mod deliver;
 mod entitled;
+pub mod keeping;
+pub mod leaving;
 pub mod marks;
 pub mod open;
 mod plan;
@@ -44,6 +46,10 @@ pub enum MonthError {
     TooFarBack(Month),
     #[error("{0} has not come yet")]
     DayNotCome(NaiveDate),
+    #[error("no client is recorded for wallet {0}: import the client first")]
+    ClientUnknown(u32),
+    #[error("the cards could not be blocked; the rest is done, run it again")]
+    Cards(#[source] crate::services::cards::CardError),
     /// Told to; what was booked stays, and the rest follows when it is run again.
     #[error("stopped; what was done is done, run it again for the rest")]
     Stopped,

@@ -29,7 +29,15 @@ impl History {
         let price = |(number, kind, cents, points): (u128, LineKind, i64, Option<i64>)| {
             let points = points.map(|points| Amount::new(points, Unit::Pnt).unwrap());
             let cents = Amount::cents(cents).unwrap();
-            let price = Price { kind, cents, minutes: None, points, vat_basis_points: 900, from_savings: false };
+            let price = Price {
+                kind,
+                cents,
+                minutes: None,
+                points,
+                vat_basis_points: 900,
+                from_savings: false,
+                included_per_day: None,
+            };
             ((Uuid::from_u128(number), Buyer::Vpt), price)
         };
         Arc::new(PriceList {

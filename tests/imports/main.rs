@@ -1,0 +1,12 @@
+//! Files of rows: read as spreadsheets write them, refused as a whole with line and column, taken over as a whole.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod clients;
+mod command;
+mod files;
+mod house;
+mod offer;
+#[path = "../support/mod.rs"]
+mod support;
+mod tables;
