@@ -11,7 +11,7 @@ use super::api::{
     absences, buffer_draws, clients, imports, months, plan_lines, plan_reviews, reports, tasks, unplanned_care,
 };
 use super::api::{card_scripts, cards, catalogue, enrolments, forwards, heartbeat, holds, hotlist, sales};
-use super::health;
+use super::{agenda, health};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -52,6 +52,7 @@ use super::health;
         tasks::finish_task,
         reports::list_reports,
         reports::show_report,
+        agenda::show_agenda,
         buffer_draws::list_draws,
         buffer_draws::approve_draw,
         unplanned_care::note_care,
