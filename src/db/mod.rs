@@ -25,7 +25,6 @@ pub mod migrate;
 pub mod month_grants;
 pub mod month_phases;
 pub mod months;
-pub mod occurrence_marks;
 pub mod organisations;
 pub mod paid;
 pub mod partitions;
