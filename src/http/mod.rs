@@ -90,6 +90,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(api::buffer_draws::list_draws)
         .service(api::buffer_draws::approve_draw)
         .service(api::unplanned_care::note_care)
+        .service(api::leaving::end_stay)
+        .service(api::cost_prices::reckon_cost_price)
         .service(api::imports::put_indications)
         .service(api::imports::put_additions)
         .service(api::imports::put_representatives)

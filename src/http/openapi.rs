@@ -8,7 +8,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::api::{
-    absences, buffer_draws, clients, imports, months, plan_lines, plan_reviews, reports, tasks, unplanned_care,
+    absences, buffer_draws, clients, cost_prices, imports, leaving, months, plan_lines, plan_reviews, reports, tasks,
+    unplanned_care,
 };
 use super::api::{card_scripts, cards, catalogue, enrolments, forwards, heartbeat, holds, hotlist, sales};
 use super::health;
@@ -55,6 +56,8 @@ use super::health;
         buffer_draws::list_draws,
         buffer_draws::approve_draw,
         unplanned_care::note_care,
+        leaving::end_stay,
+        cost_prices::reckon_cost_price,
         imports::put_indications,
         imports::put_additions,
         imports::put_representatives,

@@ -16,6 +16,8 @@ const HANDLERS: &[&str] = &[
     include_str!("../../src/http/api/imports.rs"),
     include_str!("../../src/http/api/plan_lines.rs"),
     include_str!("../../src/http/api/plan_reviews.rs"),
+    include_str!("../../src/http/api/cost_prices.rs"),
+    include_str!("../../src/http/api/leaving.rs"),
     include_str!("../../src/http/api/tasks.rs"),
     include_str!("../../src/http/api/reports.rs"),
     include_str!("../../src/http/api/holds.rs"),
