@@ -25,6 +25,7 @@ pub mod hex;
 pub mod hold;
 pub mod holding;
 pub mod import;
+pub mod included;
 pub mod indication;
 pub mod integration_key;
 pub mod money;
