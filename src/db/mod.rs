@@ -24,7 +24,6 @@ pub mod migrate;
 pub mod month_grants;
 pub mod month_phases;
 pub mod months;
-pub mod occurrence_marks;
 pub mod organisations;
 pub mod partitions;
 pub mod payouts;

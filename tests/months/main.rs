@@ -9,8 +9,8 @@ mod house;
 mod keeping;
 mod killed;
 mod leaving;
-mod marking;
 mod opening;
 mod selling;
 #[path = "../support/mod.rs"]
 mod support;
+mod undelivered;

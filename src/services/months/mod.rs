@@ -12,9 +12,9 @@ pub mod deliver;
 mod entitled;
 pub mod keeping;
 pub mod leaving;
-pub mod marks;
 pub mod open;
 mod plan;
+pub mod undelivered;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
