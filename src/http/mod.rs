@@ -101,6 +101,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(api::plan_lines::consent_to_line)
         .service(api::plan_lines::drop_line)
         .service(api::plan_lines::mark_day)
+        .service(api::plan_lines::correct_day)
         .service(api::absences::leave)
         .service(api::absences::change_absence)
         .service(api::plan_reviews::record_review)

@@ -67,6 +67,7 @@ use super::health;
         plan_lines::consent_to_line,
         plan_lines::drop_line,
         plan_lines::mark_day,
+        plan_lines::correct_day,
         absences::leave,
         absences::change_absence,
         plan_reviews::record_review,
