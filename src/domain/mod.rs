@@ -50,6 +50,7 @@ pub mod scheme;
 pub mod scheme_file;
 pub mod settle;
 pub mod sold_line;
+pub mod staffing;
 pub mod tap;
 pub mod tariff;
 pub mod top_up;

@@ -1,5 +1,6 @@
 //! The edge: requests in, answers and problems out. A handler parses, calls one service, renders.
 
+pub mod agenda;
 pub mod api;
 pub mod auth;
 pub mod health;
@@ -110,6 +111,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(health::live)
         .service(health::ready)
         .service(api)
+        .service(agenda::show_agenda)
         .service(openapi::json)
         .service(web::redirect("/api/docs", "/api/docs/"))
         .service(SwaggerUi::new("/api/docs/{_:.*}").config(utoipa_swagger_ui::Config::from("/api/openapi.json")))

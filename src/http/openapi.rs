@@ -13,6 +13,8 @@ use super::api::{
 };
 use super::api::{card_scripts, cards, catalogue, enrolments, forwards, heartbeat, holds, hotlist, sales};
 use super::health;
+use super::api::{clients, months, reports, tasks};
+use super::{agenda, health};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -72,6 +74,7 @@ use super::health;
         absences::change_absence,
         plan_reviews::record_review,
         plan_reviews::record_meeting,
+        agenda::show_agenda,
         health::live,
         health::ready
     ),
