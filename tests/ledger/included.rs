@@ -1,7 +1,9 @@
 //! What the package includes so many of a day: served always, and an extra beyond that.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use diesel_async::SimpleAsyncConnection;
 use pasje::domain::funding::{LeftOut, LineKind};
 use pasje::domain::operation::{Booked, OperationId, Outcome};
 use pasje::domain::refund::RefundRequest;
@@ -168,14 +170,22 @@ async fn of_many_at_once_as_many_as_the_package_has_are_included() {
     let cards = "INSERT INTO card (id, wallet, expires_on) SELECT ('01900000-0000-7000-8001-' || lpad(to_hex(n), 12, '0'))::uuid, \
         (SELECT max(id) FROM wallet), current_date + 9 FROM generate_series(1, 32) AS n";
     restaurant.run(cards).await;
+    // The first tap waits for the wallet's lock, and meanwhile the others queue: they are decided in one batch each.
+    let mut holder = restaurant.owner().await;
+    holder.batch_execute("BEGIN; SELECT FROM wallet FOR UPDATE").await.unwrap();
     let mut taps = JoinSet::new();
     for number in 1..=32_u128 {
         let authoriser = if number % 2 == 0 { restaurant.authoriser.clone() } else { Arc::clone(&other) };
-        let mut request = client.tap(&[(MEAL, 1)]);
-        request.payer =
-            crate::support::tap(Uuid::from_u128(0x0190_0000_0000_7000_8001_0000_0000_0000 | number), 1, [0; 16]);
+        let mut request = client.tap(&[(if number <= 2 { WINE } else { MEAL }, 1)]);
+        let card = Uuid::from_u128(0x0190_0000_0000_7000_8001_0000_0000_0000 | number);
+        request.payer = crate::support::tap(card, 1, [0; 16]);
         taps.spawn(async move { kinds(&authoriser.sell(request).await.unwrap()) });
+        if number == 2 {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
     }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    holder.batch_execute("COMMIT").await.unwrap();
     let kinds = taps.join_all().await.concat();
     assert_eq!(kinds.iter().filter(|kind| **kind == Some(LineKind::Included)).count(), 1);
     assert_eq!(kinds.len(), 32);
