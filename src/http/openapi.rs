@@ -8,12 +8,10 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::api::{
-    absences, buffer_draws, clients, cost_prices, imports, leaving, months, plan_lines, plan_reviews, reports, tasks,
-    unplanned_care,
+    absences, agenda_addresses, buffer_draws, clients, cost_prices, imports, leaving, months, plan_lines, plan_reviews,
+    reports, staffing, standings, tasks, unplanned_care,
 };
 use super::api::{card_scripts, cards, catalogue, enrolments, forwards, heartbeat, holds, hotlist, sales};
-use super::health;
-use super::api::{clients, months, reports, tasks};
 use super::{agenda, health};
 
 #[derive(OpenApi)]
@@ -58,6 +56,11 @@ use super::{agenda, health};
         buffer_draws::list_draws,
         buffer_draws::approve_draw,
         unplanned_care::note_care,
+        standings::show_standing,
+        standings::show_evidence,
+        agenda_addresses::make_address,
+        agenda_addresses::withdraw_addresses,
+        staffing::show_staffing,
         leaving::end_stay,
         cost_prices::reckon_cost_price,
         imports::put_indications,

@@ -42,6 +42,7 @@ mod secrets;
 mod service;
 mod shutdown;
 mod signatures;
+mod standings;
 #[path = "../support/mod.rs"]
 mod support;
 mod tasks;

@@ -1,6 +1,7 @@
 //! What terminals ask, and what the organisations' other systems do.
 
 pub mod absences;
+pub mod agenda_addresses;
 pub mod buffer_draws;
 pub mod card_scripts;
 pub mod cards;
@@ -19,5 +20,7 @@ pub mod plan_lines;
 pub mod plan_reviews;
 pub mod reports;
 pub mod sales;
+pub mod staffing;
+pub mod standings;
 pub mod tasks;
 pub mod unplanned_care;
