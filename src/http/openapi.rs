@@ -8,7 +8,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::api::{
-    absences, buffer_draws, clients, imports, months, plan_lines, plan_reviews, reports, tasks, unplanned_care,
+    absences, agenda_addresses, buffer_draws, clients, cost_prices, imports, leaving, months, plan_lines, plan_reviews,
+    reports, staffing, standings, tasks, unplanned_care,
 };
 use super::api::{card_scripts, cards, catalogue, enrolments, forwards, heartbeat, holds, hotlist, sales};
 use super::{agenda, health};
@@ -52,10 +53,16 @@ use super::{agenda, health};
         tasks::finish_task,
         reports::list_reports,
         reports::show_report,
-        agenda::show_agenda,
         buffer_draws::list_draws,
         buffer_draws::approve_draw,
         unplanned_care::note_care,
+        standings::show_standing,
+        standings::show_evidence,
+        agenda_addresses::make_address,
+        agenda_addresses::withdraw_addresses,
+        staffing::show_staffing,
+        leaving::end_stay,
+        cost_prices::reckon_cost_price,
         imports::put_indications,
         imports::put_additions,
         imports::put_representatives,
@@ -65,10 +72,12 @@ use super::{agenda, health};
         plan_lines::consent_to_line,
         plan_lines::drop_line,
         plan_lines::mark_day,
+        plan_lines::correct_day,
         absences::leave,
         absences::change_absence,
         plan_reviews::record_review,
         plan_reviews::record_meeting,
+        agenda::show_agenda,
         health::live,
         health::ready
     ),

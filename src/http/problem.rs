@@ -20,6 +20,7 @@ use crate::services::cards::CardError;
 use crate::services::enrolments::EnrolmentError;
 use crate::services::forwards::ForwardError;
 use crate::services::imports::ImportError;
+use crate::services::months::MonthError;
 use crate::services::plan_books::PlanError;
 use crate::services::task_lists::TaskError;
 use crate::services::terminals::TerminalError;
@@ -391,6 +392,17 @@ impl From<PlanError> for Problem {
             PlanError::Refused(why) => Self::with(&PLAN_REFUSED, why),
             PlanError::Price(error) => Self::with(&PLAN_REFUSED, error.to_string()),
             PlanError::Book(error) => error.into(),
+        }
+    }
+}
+
+impl From<MonthError> for Problem {
+    fn from(error: MonthError) -> Self {
+        match error {
+            MonthError::DayNotCome(_) => Self::with(&REQUEST_MALFORMED, error.to_string()),
+            MonthError::ClientUnknown(_) => Self::new(&CLIENT_UNKNOWN),
+            MonthError::Problem(problem) => problem.into(),
+            error => Self::ours(&UNAVAILABLE, &error),
         }
     }
 }

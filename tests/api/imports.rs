@@ -87,9 +87,11 @@ async fn a_list_with_one_wrong_row_is_not_taken_and_row_and_field_are_named() {
         assert_eq!(found, [wanted], "{name} {value}");
     }
     // every wrong row is told, and a text of two lines does not shift the rows after it
-    let (third, fourth) = (indication(client.number, "2026-03-01"), with("delivery", json!("x")));
+    let (third, fourth) = (with("delivery", json!("x")), indication(client.number, "2026-03-01"));
+    let mut third = third;
+    third["from"] = json!("2026-02-02");
     let rows = [right.clone(), with("profile", json!("two\nlines")), third, fourth];
-    assert_eq!(refused(list, &rows), [named(2, "profile"), named(4, "delivery")]);
+    assert_eq!(refused(list, &rows), [named(2, "profile"), named(3, "delivery")]);
     // one row twice
     assert_eq!(refused(list, &[right.clone(), right.clone()]), [named(2, "")]);
     let representative = json!({"client": client.number, "name": "mw. B. Voorbeeld", "role": "bewindvoerder", "for_money": true, "for_care": true, "from": "2026-01-01"});

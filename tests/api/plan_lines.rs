@@ -75,7 +75,7 @@ async fn a_line_is_agreed_at_the_catalogues_price_and_planned_once_consent_is_si
     let mut other = body.clone();
     other["duration_minutes"] = json!(45);
     scene.serving.send_as(&scene.key, "POST", &target, &other, id).is_problem(409, "plan-conflict");
-    assert_eq!(scene.lines(), [agreed.clone()]);
+    assert_eq!(scene.lines(), std::slice::from_ref(&agreed));
 
     let line = format!("plan-lines/{}", agreed["id"].as_str().unwrap());
     let consent = json!({"price_shown_cents": 1800, "units_shown": 1800, "alternatives_asked": true, "signed_on": today(), "recorded_by": STAFF});
