@@ -144,6 +144,7 @@ async fn agreed(books: &mut PlanBooks<'_>, request: &AgreeRequest) -> Result<Pla
     if !plans::insert(books.conn, &row).await? {
         return Err(taken);
     }
+    books.plan(&row.line).await?;
     if needs_consent(&row, books.today) {
         // also where an earlier one of this month was done
         tasks::open_again(books.conn, task_month(books)?, &[(books.wallet.id, TaskKind::ConsentMissing, None)]).await?;
@@ -288,6 +289,7 @@ async fn consented(books: &mut PlanBooks<'_>, request: &ConsentRequest) -> Resul
         let is_same = plans::consent(books.conn, request.line).await?.as_ref() == Some(consent);
         return if is_same { Ok(()) } else { Err(PlanError::Conflict("the line was consented to otherwise")) };
     }
+    books.plan(&PlannedLine { consented_on: Some(consent.signed_on), ..row.line }).await?;
     consent_is_complete(books).await
 }
 

@@ -83,6 +83,7 @@ pub fn target(path: &str) -> String {
     let filled = [
         ("{id}", &*id),
         ("{code}", "ABCDE-FGHJK"),
+        ("{secret}", "AAAA"),
         ("{number}", "17"),
         ("{month}", "2026-04"),
         ("{day}", "2026-04-12"),

@@ -33,6 +33,7 @@ const HANDLERS: &[&str] = &[
     include_str!("../../src/http/api/hotlist.rs"),
     include_str!("../../src/http/api/heartbeat.rs"),
     include_str!("../../src/http/api/enrolments.rs"),
+    include_str!("../../src/http/agenda.rs"),
     include_str!("../../src/http/health.rs"),
 ];
 
