@@ -19,6 +19,8 @@
 //! card's wallet comes too late for it. Not so a generation of keys that is refused (`card_expired`): its signatures may be
 //! anybody's.
 
+mod known;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -26,6 +28,7 @@ use card_protocol::{Decision, HolderVerification, Mac, Transaction};
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use uuid::Uuid;
 
+pub use self::known::Known;
 use super::account::{OrganisationId, WalletId};
 use super::basket::{Basket, BasketLine};
 use super::card::{Card, CounterVerdict};
@@ -163,36 +166,6 @@ impl State {
         let delivered = lines.filter(|(_, line)| line.planned && line.left_out.is_none());
         let of_plan = delivered.filter_map(|(wallet, line)| Some((wallet?, line.hold?)));
         of_plan.filter(|(_, hold)| self.occurrences.contains_key(hold)).collect()
-    }
-}
-
-/// An id that is taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct Known {
-    pub owner: Owner,
-    pub kind: OperationKind,
-    pub outcome: Outcome,
-    pub terminal: Option<Uuid>,
-    /// None: a tombstone.
-    pub request_hash: Option<[u8; 32]>,
-}
-
-impl Known {
-    /// What an operation will be known by.
-    pub fn of(operation: &Operation) -> Known {
-        Known {
-            owner: operation.owner,
-            kind: operation.kind,
-            outcome: operation.outcome,
-            terminal: operation.terminal,
-            request_hash: operation.request_hash,
-        }
-    }
-
-    /// Whether this is the answer to a request with this hash. A tombstone answers every request under its id.
-    pub fn answers(&self, request_hash: &[u8; 32]) -> bool {
-        self.request_hash.is_none_or(|hash| hash == *request_hash)
     }
 }
 
