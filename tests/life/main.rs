@@ -3,6 +3,8 @@
 //!
 //! `PASJE_SEED` replays one seed, `PASJE_SEEDS` says how many; a failure prints the seed it came from.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+// Dice give small numbers.
+#![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)]
 
 #[path = "../support/mod.rs"]
 mod support;
