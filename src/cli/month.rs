@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use chrono::{NaiveDate, Utc};
+use chrono::{Datelike, NaiveDate, Utc};
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 use pasje::db::connect::Database;
 use pasje::domain::account::OrganisationId;
 use pasje::domain::month_grant::Month;
-use pasje::services::months::{self, Settings, Tally, Watch, close, correct, deliver, open};
+use pasje::services::months::{self, Settings, Tally, Watch, close, correct, deliver, keeping, open};
 
 use super::{Failure, Opened, told_to_stop};
 use crate::config::Options;
@@ -60,6 +60,15 @@ impl Command {
             Command::Deliver { how, .. } => how,
         }
     }
+
+    /// The month of which tasks are told afterwards; of one that is over there is nothing to do any more.
+    fn told_of(&self) -> Option<Month> {
+        match self {
+            Command::Open(which) | Command::Correct(which) => Some(which.month),
+            Command::Deliver { day, .. } => Month::new(day.year(), day.month()),
+            Command::Close(_) => None,
+        }
+    }
 }
 
 fn month(text: &str) -> Result<Month, String> {
@@ -99,7 +108,11 @@ async fn run_on(opened: &Opened, command: Command) -> Result<ExitCode, Failure> 
             }
         };
         bar.finish_and_clear();
-        print(organisation, how.dry_run, &tally?);
+        let tally = tally?;
+        if let (Some(month), false) = (command.told_of(), how.dry_run) {
+            keeping::tell(&database, organisation, month, Utc::now()).await?;
+        }
+        print(organisation, how.dry_run, &tally);
     }
     Ok(ExitCode::SUCCESS)
 }

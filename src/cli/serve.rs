@@ -11,6 +11,7 @@ use pasje::db::migrate::migrate;
 use pasje::db::partitions::make_partitions;
 use pasje::services::enrolments;
 use pasje::services::expire_holds::expire_holds;
+use pasje::services::imports;
 use pasje::services::key_store::Keys;
 
 use super::{Failure, told_to_stop};
@@ -18,6 +19,7 @@ use crate::config::{ListenOptions, Options, external, key_places};
 
 const POOL_SIZE: usize = 16;
 const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(super) async fn run(options: &Options, listen: &ListenOptions) -> Result<ExitCode, Failure> {
@@ -53,6 +55,7 @@ async fn serve(database: Database, options: &Options, listen: &ListenOptions, st
     let partitions = tokio::spawn(keep_partitions(database.clone()));
     let holds = tokio::spawn(keep_expiring_holds(database.clone()));
     let forgetting = tokio::spawn(keep_forgetting_enrolments(database.clone()));
+    let days = tokio::spawn(keep_up_with_days(database.clone()));
     let running = start(database.clone(), keys, &listen.listen(options)?)?;
     say!("pasje is ready, with {}", database.url());
     say!("  terminals ask at  http://{}", running.address);
@@ -71,6 +74,7 @@ async fn serve(database: Database, options: &Options, listen: &ListenOptions, st
     partitions.abort();
     holds.abort();
     forgetting.abort();
+    days.abort();
     Ok(())
 }
 
@@ -93,6 +97,18 @@ async fn keep_expiring_holds(database: Database) {
             Err(error) => tracing::error!(%error, "holds could not be expired; trying again in a minute"),
         }
         tokio::time::sleep(MINUTE).await;
+    }
+}
+
+/// Hourly, as days begin: indications and prices of the new day. A failed hour is made good by the next.
+async fn keep_up_with_days(database: Database) {
+    loop {
+        tokio::time::sleep(HOUR).await;
+        match imports::begin_day(&database, chrono::Utc::now()).await {
+            Ok((0, 0)) => {}
+            Ok((buyers, lists)) => tracing::info!(buyers, lists, "clients and price lists follow the calendar"),
+            Err(error) => tracing::error!(%error, "the new day's prices are not published; trying again in an hour"),
+        }
     }
 }
 

@@ -34,8 +34,9 @@ pub async fn indications(
     mut conn: &AsyncPgConnection,
     wallets: &[WalletId],
 ) -> Result<HashMap<WalletId, Vec<Indication>>, DbError> {
+    type Sql = (BigInt, Date, Nullable<Date>, Text, SmallInt, Bool, Bool);
     type Row = (i64, NaiveDate, Option<NaiveDate>, String, i16, bool, bool);
-    let query: Statement<(BigInt, Date, Nullable<Date>, Text, SmallInt, Bool, Bool)> = statement(
+    let query: Statement<Sql> = statement(
         "SELECT wallet, from_date, to_date, profile, delivery, treatment, day_activities FROM indication \
          WHERE wallet = ANY(?) ORDER BY wallet, from_date",
     )
@@ -81,8 +82,9 @@ pub async fn tariffs(
     organisation: OrganisationId,
     month: NaiveDate,
 ) -> Result<HashMap<Package, Vec<Tariff>>, DbError> {
+    type Sql = (Text, SmallInt, Bool, Bool, Date, Nullable<Date>, BigInt);
     type Row = (String, i16, bool, bool, NaiveDate, Option<NaiveDate>, i64);
-    let query: Statement<(Text, SmallInt, Bool, Bool, Date, Nullable<Date>, BigInt)> = statement(
+    let query: Statement<Sql> = statement(
         "SELECT profile, delivery, treatment, day_activities, from_date, to_date, day_cents FROM tariff \
          WHERE organisation = ? AND from_date < ?::date + interval '1 month' AND (to_date IS NULL OR to_date >= ?)",
     )

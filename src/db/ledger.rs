@@ -413,6 +413,59 @@ pub async fn used_counters(
         .collect()
 }
 
+/// Included ones of a service that a wallet was sold on a book date; less what was given back of them.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct IncludedSold {
+    pub wallet: WalletId,
+    pub service: Uuid,
+    pub book_date: NaiveDate,
+    pub is_forward: bool,
+    pub quantity: u32,
+}
+
+/// What wallets were sold of these services as included on these book dates, less what was given back of it. Ids are looked
+/// at from `since` on: an older one is not counted.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn included_sold(
+    mut conn: &AsyncPgConnection,
+    wallets: &[WalletId],
+    services: &[Uuid],
+    book_dates: &[NaiveDate],
+    since: DateTime<Utc>,
+) -> Result<Vec<IncludedSold>, DbError> {
+    let since_ms = u128::from(since.timestamp_millis().max(0).cast_unsigned());
+    // Sales and captures (1, 9) that sold (1, 2), by card offline (2) or else; refunds and voids (2, 3) of them. Refunds
+    // have the line of the sale, with the quantity that came back.
+    let query: Statement<(BigInt, SqlUuid, Date, Bool, BigInt)> = statement(
+        "WITH asked AS MATERIALIZED (SELECT ?::uuid AS since), sold AS MATERIALIZED (\
+         SELECT o.id, o.wallet, o.book_date, o.authority = 2 AS is_forward FROM ledger.operation AS o \
+         WHERE o.wallet = ANY(?) AND o.id >= (SELECT since FROM asked) AND o.book_date = ANY(?) AND o.kind IN (1, 9) \
+         AND o.outcome IN (1, 2)), moved AS (SELECT s.id, s.id AS sale, 1 AS sign FROM sold AS s UNION ALL \
+         SELECT r.id, r.reference, -1 FROM ledger.operation AS r WHERE r.wallet = ANY(?) \
+         AND r.id >= (SELECT since FROM asked) AND r.kind IN (2, 3) AND r.reference IN (SELECT id FROM sold)) \
+         SELECT s.wallet, l.service, s.book_date, s.is_forward, sum(m.sign * l.quantity)::bigint FROM moved AS m \
+         JOIN sold AS s ON s.id = m.sale JOIN ledger.line AS l ON l.id = m.id \
+         WHERE l.id >= (SELECT since FROM asked) AND l.kind = 2 AND l.left_out IS NULL AND l.service = ANY(?) \
+         GROUP BY 1, 2, 3, 4",
+    )
+    .bind(Uuid::from_u128(since_ms << 80))
+    .bind(column(wallets, |wallet| wallet.field()))
+    .bind(book_dates.to_vec())
+    .bind(column(wallets, |wallet| wallet.field()))
+    .bind(services.to_vec());
+    let rows = query.load::<(i64, Uuid, NaiveDate, bool, i64)>(&mut conn).await?;
+    rows.into_iter()
+        .map(|(wallet, service, book_date, is_forward, quantity)| {
+            let wallet = WalletId::from_field(wallet).ok_or_else(|| corrupt("operation.wallet"))?;
+            let quantity = u32::try_from(quantity).map_err(|_| corrupt("line.quantity"))?;
+            Ok(IncludedSold { wallet, service, book_date, is_forward, quantity })
+        })
+        .collect()
+}
+
 /// The operations of a wallet that refer to another one, oldest id first: what was given back, reversed, paid back.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 //! PostgreSQL: one file an aggregate; functions take a connection.
 
 pub mod absences;
+pub mod agendas;
 pub mod buffers;
 pub mod card_events;
 pub mod card_scripts;
@@ -25,9 +26,11 @@ pub mod month_grants;
 pub mod month_phases;
 pub mod months;
 pub mod organisations;
+pub mod paid;
 pub mod partitions;
 pub mod payouts;
 pub mod plan_months;
+pub mod plan_reviews;
 pub mod plans;
 pub mod price_lists;
 pub mod productions;

@@ -1,5 +1,7 @@
 //! Plan lines and what was consented to.
 
+use std::collections::HashMap;
+
 use chrono::{Months, NaiveDate, NaiveDateTime, NaiveTime};
 use diesel::OptionalExtension;
 use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, SmallInt, Text, Timestamp, Uuid as SqlUuid};
@@ -8,7 +10,7 @@ use uuid::Uuid;
 
 use super::statement::{Statement, statement};
 use super::{DbError, corrupt};
-use crate::domain::account::WalletId;
+use crate::domain::account::{OrganisationId, WalletId};
 use crate::domain::funding::LineKind;
 use crate::domain::money::{Amount, Unit};
 use crate::domain::month_grant::Month;
@@ -469,4 +471,62 @@ pub async fn meetings(mut conn: &AsyncPgConnection, wallet: WalletId) -> Result<
             .bind(wallet.field());
     let rows = query.load::<(Uuid, NaiveDate, String, String)>(&mut conn).await?;
     Ok(rows.into_iter().map(|(id, held_on, present, agreed)| MeetingRow { id, held_on, present, agreed }).collect())
+}
+
+/// Who performs an occurrence, for how many, and how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Detail {
+    pub function: Option<String>,
+    pub staff_count: u16,
+    pub group_size: u16,
+    pub duration_minutes: u16,
+}
+
+/// Of all lines of wallets.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn details(mut conn: &AsyncPgConnection, wallets: &[WalletId]) -> Result<HashMap<LineId, Detail>, DbError> {
+    let query: Statement<(SqlUuid, Nullable<Text>, SmallInt, SmallInt, SmallInt)> = statement(
+        "SELECT id, function, staff_count, group_size, duration_minutes FROM plan_line WHERE wallet = ANY(?)",
+    )
+    .bind(wallets.iter().map(|wallet| wallet.field()).collect::<Vec<_>>());
+    let rows = query.load::<(Uuid, Option<String>, i16, i16, i16)>(&mut conn).await?;
+    rows.into_iter()
+        .map(|(id, function, staff_count, group_size, minutes)| {
+            let detail = Detail {
+                function,
+                staff_count: staff_count.cast_unsigned(),
+                group_size: group_size.cast_unsigned(),
+                duration_minutes: minutes.cast_unsigned(),
+            };
+            Ok((LineId::new(id).ok_or_else(|| corrupt("plan_line.id"))?, detail))
+        })
+        .collect()
+}
+
+/// The next clients of an organisation after this wallet, at a location or anywhere.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn clients_at(
+    mut conn: &AsyncPgConnection,
+    organisation: OrganisationId,
+    location: Option<Uuid>,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<WalletId>, DbError> {
+    let first = i64::from(organisation.number()) << 32;
+    let query: Statement<BigInt> = statement(
+        "SELECT c.wallet FROM client AS c JOIN wallet AS w ON w.id = c.wallet \
+         WHERE c.wallet > ? AND c.wallet < ? AND w.status = 1 AND (?::uuid IS NULL OR c.location = ?) ORDER BY c.wallet LIMIT ?",
+    )
+    .bind(after.max(first))
+    .bind(first + (1 << 32))
+    .bind(location)
+    .bind(location)
+    .bind(limit);
+    let ids = query.load::<i64>(&mut conn).await?;
+    ids.into_iter().map(|id| WalletId::from_field(id).ok_or_else(|| corrupt("client.wallet"))).collect()
 }

@@ -27,7 +27,8 @@ pub async fn tariffs(
     month: NaiveDate,
 ) -> Result<HashMap<Package, Vec<Product>>, DbError> {
     type Row = (String, String, i16, bool, bool, NaiveDate, Option<NaiveDate>, i64);
-    let query: Statement<(Text, Text, SmallInt, Bool, Bool, Date, Nullable<Date>, BigInt)> = statement(
+    type Sql = (Text, Text, SmallInt, Bool, Bool, Date, Nullable<Date>, BigInt);
+    let query: Statement<Sql> = statement(
         "SELECT code, profile, delivery, treatment, day_activities, from_date, to_date, day_cents FROM tariff \
          WHERE organisation = ? AND from_date < ?::date + interval '1 month' AND (to_date IS NULL OR to_date >= ?)",
     )
@@ -98,7 +99,8 @@ pub async fn entitled(
     limit: i64,
 ) -> Result<Vec<EntitledRow>, DbError> {
     type Row = (i64, i32, Option<NaiveDate>, Option<i16>, Option<i64>, bool);
-    let query: Statement<(BigInt, Integer, Nullable<Date>, Nullable<SmallInt>, Nullable<BigInt>, Bool)> = statement(
+    type Sql = (BigInt, Integer, Nullable<Date>, Nullable<SmallInt>, Nullable<BigInt>, Bool);
+    let query: Statement<Sql> = statement(
         "SELECT c.wallet, c.number, c.arrived_on, g.funded_days, g.gross, w.unit = 1 OR EXISTS (SELECT FROM ledger.operation AS o \
            WHERE o.id = g.operation AND o.unit_value_cents IS NOT NULL) \
          FROM client AS c JOIN wallet AS w ON w.id = c.wallet \

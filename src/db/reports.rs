@@ -198,7 +198,8 @@ pub async fn overruns(
     rows: &Rows,
 ) -> Result<(), DbError> {
     type Row = (NaiveDate, i32, Option<i64>, Option<i16>, i64, i64);
-    let query: Statement<(Date, Integer, Nullable<BigInt>, Nullable<SmallInt>, BigInt, BigInt)> = statement(
+    type Sql = (Date, Integer, Nullable<BigInt>, Nullable<SmallInt>, BigInt, BigInt);
+    let query: Statement<Sql> = statement(
         "SELECT f.month, c.number, f.kind, f.flow, f.unit, sum(f.amount)::bigint FROM ( \
            SELECT o.wallet, coalesce(o.month, date_trunc('month', o.book_date)::date) AS month, t.flow, t.debit >> 8 & 255 AS unit, \
              CASE WHEN t.debit & 255 IN (48, 49, 50) THEN t.debit & 255 ELSE t.credit & 255 END AS kind, \
@@ -248,17 +249,8 @@ pub async fn savings(
     rows: &Rows,
 ) -> Result<(), DbError> {
     type Row = (NaiveDate, i32, i16, Option<i64>, i64, i64, i64, i64, Option<i64>);
-    let query: Statement<(
-        Date,
-        Integer,
-        SmallInt,
-        Nullable<BigInt>,
-        BigInt,
-        BigInt,
-        BigInt,
-        BigInt,
-        Nullable<BigInt>,
-    )> = statement(
+    type Sql = (Date, Integer, SmallInt, Nullable<BigInt>, BigInt, BigInt, BigInt, BigInt, Nullable<BigInt>);
+    let query: Statement<Sql> = statement(
         "SELECT f.month, c.number, w.unit, s.opening[3], f.saved::bigint, f.spent::bigint, f.given_back::bigint, f.lapsed::bigint, \
            s.closing[3] FROM ( \
              SELECT wallet, month, sum(saved) AS saved, sum(spent) AS spent, sum(given_back) AS given_back, sum(lapsed) AS lapsed \
@@ -316,7 +308,8 @@ pub async fn buffer(
     rows: &Rows,
 ) -> Result<(), DbError> {
     type Row = (NaiveDate, i64, i64, i64, i64, i64, Option<i64>);
-    let query: Statement<(Date, BigInt, BigInt, BigInt, BigInt, BigInt, Nullable<BigInt>)> = statement(
+    type Sql = (Date, BigInt, BigInt, BigInt, BigInt, BigInt, Nullable<BigInt>);
+    let query: Statement<Sql> = statement(
         "SELECT f.month, f.unit, f.contributed::bigint, f.corrected::bigint, f.drawn::bigint, f.given_back::bigint, b.balance FROM ( \
            SELECT coalesce(o.month, date_trunc('month', o.book_date)::date) AS month, t.debit >> 8 & 255 AS unit, \
              sum(CASE WHEN t.flow = 1 THEN t.amount ELSE 0 END) AS contributed, \

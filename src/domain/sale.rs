@@ -19,6 +19,8 @@
 //! card's wallet comes too late for it. Not so a generation of keys that is refused (`card_expired`): its signatures may be
 //! anybody's.
 
+mod known;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -26,13 +28,15 @@ use card_protocol::{Decision, HolderVerification, Mac, Transaction};
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use uuid::Uuid;
 
+pub use self::known::Known;
 use super::account::{OrganisationId, WalletId};
 use super::basket::{Basket, BasketLine};
 use super::card::{Card, CounterVerdict};
 use super::delivery::Due;
 use super::draw::Buffer;
-use super::funding::{Caps, Funding, FundingLeg, FundingLine, LeftOut, PricedLine, Shortfall, Source, fund};
+use super::funding::{Caps, Funding, FundingLeg, FundingLine, LeftOut, LineKind, PricedLine, Shortfall, Source, fund};
 use super::hold::{self, Hold};
+use super::included::{self, Included};
 use super::money::{Amount, Unit};
 use super::operation::{Authority, Booked, IdError, Operation, OperationId, OperationKind, Outcome, Owner};
 use super::price_list::PriceList;
@@ -150,6 +154,8 @@ pub struct State {
     /// The organisations' book dates, for what belongs to no wallet.
     pub book_dates: HashMap<OrganisationId, NaiveDate>,
     pub buffer: Option<Buffer>,
+    /// What wallets were sold today of what their package includes so many of a day.
+    pub included: Included,
 }
 
 impl State {
@@ -160,36 +166,6 @@ impl State {
         let delivered = lines.filter(|(_, line)| line.planned && line.left_out.is_none());
         let of_plan = delivered.filter_map(|(wallet, line)| Some((wallet?, line.hold?)));
         of_plan.filter(|(_, hold)| self.occurrences.contains_key(hold)).collect()
-    }
-}
-
-/// An id that is taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct Known {
-    pub owner: Owner,
-    pub kind: OperationKind,
-    pub outcome: Outcome,
-    pub terminal: Option<Uuid>,
-    /// None: a tombstone.
-    pub request_hash: Option<[u8; 32]>,
-}
-
-impl Known {
-    /// What an operation will be known by.
-    pub fn of(operation: &Operation) -> Known {
-        Known {
-            owner: operation.owner,
-            kind: operation.kind,
-            outcome: operation.outcome,
-            terminal: operation.terminal,
-            request_hash: operation.request_hash,
-        }
-    }
-
-    /// Whether this is the answer to a request with this hash. A tombstone answers every request under its id.
-    pub fn answers(&self, request_hash: &[u8; 32]) -> bool {
-        self.request_hash.is_none_or(|hash| hash == *request_hash)
     }
 }
 
@@ -392,8 +368,16 @@ impl<'a> Deal<'a> {
         if to_sell.iter().all(|line| line.quantity == 0) {
             return Ok(Outcome::AlreadyBooked);
         }
+        // What this basket has of it already, by service.
+        let mut here: Vec<(Uuid, u32)> = Vec::new();
         for line in &to_sell {
-            lines.push(self.price(state, &wallet, line)?);
+            let before =
+                here.iter().filter(|(service, _)| *service == line.service).map(|(_, quantity)| *quantity).sum();
+            let priced = self.price(state, &wallet, line, before)?;
+            if let FundingLine::Priced(PricedLine { kind: LineKind::Included, .. }) = priced {
+                here.push((line.service, line.quantity));
+            }
+            lines.push(priced);
         }
         if self.exceeds_amount(&lines)? {
             return Ok(Outcome::AmountExceeded);
@@ -444,7 +428,7 @@ impl<'a> Deal<'a> {
 
     /// What a line costs this buyer, or why it cannot be sold. A list that is out of date still sells care and included
     /// lines, at its own prices.
-    fn price(&self, state: &State, wallet: &Wallet, line: &BasketLine) -> Result<FundingLine, Problem> {
+    fn price(&self, state: &State, wallet: &Wallet, line: &BasketLine, before: u32) -> Result<FundingLine, Problem> {
         let request = &self.item.request;
         if line.quantity == 0 {
             return Ok(FundingLine::LeftOut(LeftOut::AlreadyBooked));
@@ -454,7 +438,9 @@ impl<'a> Deal<'a> {
         let Some(price) = list.price(line.service, wallet.buyer) else {
             return Ok(FundingLine::LeftOut(LeftOut::ServiceUnknown));
         };
-        if !price.kind.is_never_refused() {
+        let today = state.included.get(&(wallet.id, line.service)).copied().unwrap_or_default();
+        let kind = price.kind_after(today.before(request.is_forward()).saturating_add(before));
+        if !kind.is_never_refused() {
             if !request.is_forward() && !list.is_current(self.now) {
                 return Ok(FundingLine::LeftOut(LeftOut::PriceListOutOfDate));
             }
@@ -470,7 +456,7 @@ impl<'a> Deal<'a> {
             (None, None) => Vec::new(),
         };
         Ok(FundingLine::Priced(PricedLine {
-            kind: price.kind,
+            kind,
             price: price.cents.times(line.quantity)?,
             units: price.units(wallet.unit, line.quantity)?,
             planned: hold.is_some() || due.is_some(),
@@ -573,6 +559,10 @@ impl<'a> Deal<'a> {
             && let Some(is_used) = state.old_counters.get_mut(&(card, counter))
         {
             *is_used = true;
+        }
+        if let Some(wallet) = self.operation.owner.wallet().filter(|_| self.operation.outcome.is_sold()) {
+            let is_forward = self.item.request.is_forward();
+            included::count(&mut state.included, wallet, is_forward, &self.operation.lines);
         }
         let mut booked = Vec::with_capacity(1);
         // An attempt that never came must never be booked.

@@ -1,5 +1,6 @@
 //! The edge: requests in, answers and problems out. A handler parses, calls one service, renders.
 
+pub mod agenda;
 pub mod api;
 pub mod auth;
 pub mod health;
@@ -89,11 +90,33 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(api::reports::show_report)
         .service(api::buffer_draws::list_draws)
         .service(api::buffer_draws::approve_draw)
-        .service(api::unplanned_care::note_care);
+        .service(api::unplanned_care::note_care)
+        .service(api::standings::show_standing)
+        .service(api::standings::show_evidence)
+        .service(api::agenda_addresses::make_address)
+        .service(api::agenda_addresses::withdraw_addresses)
+        .service(api::staffing::show_staffing)
+        .service(api::leaving::end_stay)
+        .service(api::cost_prices::reckon_cost_price)
+        .service(api::imports::put_indications)
+        .service(api::imports::put_additions)
+        .service(api::imports::put_representatives)
+        .service(api::imports::put_tariffs)
+        .service(api::plan_lines::list_lines)
+        .service(api::plan_lines::agree_line)
+        .service(api::plan_lines::consent_to_line)
+        .service(api::plan_lines::drop_line)
+        .service(api::plan_lines::mark_day)
+        .service(api::plan_lines::correct_day)
+        .service(api::absences::leave)
+        .service(api::absences::change_absence)
+        .service(api::plan_reviews::record_review)
+        .service(api::plan_reviews::record_meeting);
     config
         .service(health::live)
         .service(health::ready)
         .service(api)
+        .service(agenda::show_agenda)
         .service(openapi::json)
         .service(web::redirect("/api/docs", "/api/docs/"))
         .service(SwaggerUi::new("/api/docs/{_:.*}").config(utoipa_swagger_ui::Config::from("/api/openapi.json")))

@@ -7,9 +7,12 @@ use actix_web::{HttpResponse, get};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::api::{buffer_draws, clients, months, reports, tasks, unplanned_care};
+use super::api::{
+    absences, agenda_addresses, buffer_draws, clients, cost_prices, imports, leaving, months, plan_lines, plan_reviews,
+    reports, staffing, standings, tasks, unplanned_care,
+};
 use super::api::{card_scripts, cards, catalogue, enrolments, forwards, heartbeat, holds, hotlist, sales};
-use super::health;
+use super::{agenda, health};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -53,6 +56,28 @@ use super::health;
         buffer_draws::list_draws,
         buffer_draws::approve_draw,
         unplanned_care::note_care,
+        standings::show_standing,
+        standings::show_evidence,
+        agenda_addresses::make_address,
+        agenda_addresses::withdraw_addresses,
+        staffing::show_staffing,
+        leaving::end_stay,
+        cost_prices::reckon_cost_price,
+        imports::put_indications,
+        imports::put_additions,
+        imports::put_representatives,
+        imports::put_tariffs,
+        plan_lines::list_lines,
+        plan_lines::agree_line,
+        plan_lines::consent_to_line,
+        plan_lines::drop_line,
+        plan_lines::mark_day,
+        plan_lines::correct_day,
+        absences::leave,
+        absences::change_absence,
+        plan_reviews::record_review,
+        plan_reviews::record_meeting,
+        agenda::show_agenda,
         health::live,
         health::ready
     ),

@@ -19,6 +19,9 @@ use crate::services::book::BookError;
 use crate::services::cards::CardError;
 use crate::services::enrolments::EnrolmentError;
 use crate::services::forwards::ForwardError;
+use crate::services::imports::ImportError;
+use crate::services::months::MonthError;
+use crate::services::plan_books::PlanError;
 use crate::services::task_lists::TaskError;
 use crate::services::terminals::TerminalError;
 
@@ -80,6 +83,8 @@ sorts! {
         "Compare the client's number with those that GET /api/v1/clients lists.";
     MONTH_UNKNOWN = 404 "month-unknown" "That month was not opened for this client"
         "Compare the month with those that the client's months list.";
+    PLAN_LINE_UNKNOWN = 404 "plan-line-unknown" "The client has no such plan line"
+        "Compare the id with those that the client's plan lines list.";
     LOCATION_UNKNOWN = 404 "location-unknown" "There is no such location with prices in this organisation"
         "Name a location that `pasje location list` shows, or say where the client lives.";
     REPORT_UNKNOWN = 404 "report-unknown" "There is no such report"
@@ -98,6 +103,8 @@ sorts! {
         "Make a new id (UUIDv7) for a new request; send the same request again under the same id.";
     ENROLMENT_USED = 409 "enrolment-used" "This key pair was used before"
         "Make a new key pair and hand it in.";
+    PLAN_CONFLICT = 409 "plan-conflict" "The same id or day says something else"
+        "Read what stands there; it is not changed by saying otherwise.";
     TASK_DONE = 409 "task-done" "The task was done before, otherwise"
         "Read what was done; what is done is not changed.";
     JOURNAL_CONFLICT = 409 "journal-conflict" "Another record is stored under this sequence"
@@ -112,6 +119,10 @@ sorts! {
         "Send it to a host and port that this service is known by (PASJE_AUTHORITIES).";
     REQUEST_MALFORMED = 422 "request-malformed" "The request cannot be understood"
         "Correct the field that the detail names.";
+    ROWS_REFUSED = 422 "rows-refused" "A row is wrong, and none was taken"
+        "Correct the rows that `rows` names, and send all of them again.";
+    PLAN_REFUSED = 422 "plan-refused" "A rule forbids it"
+        "The detail names the rule.";
     ID_MISMATCH = 422 "id-mismatch" "Idempotency-Key and id differ"
         "Send the body's id as Idempotency-Key, in double quotes.";
     ID_TOO_OLD = 422 "id-too-old" "The id was made too long ago"
@@ -142,6 +153,18 @@ pub struct Problem {
     retry_after_s: Option<u64>,
     request_id: Option<Uuid>,
     stored_to: Option<i64>,
+    rows: Vec<RowProblem>,
+}
+
+/// What is wrong with a row of a list.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct RowProblem {
+    /// From 1.
+    pub row: usize,
+    /// Empty where the whole row is meant.
+    pub field: &'static str,
+    /// What is wrong, and what to do.
+    pub what: String,
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -161,17 +184,29 @@ pub struct ProblemBody<'a> {
     /// Of a gap in a journal: the last record that is stored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stored_to: Option<i64>,
+    /// Of a list of rows: what is wrong with which, the first hundred.
+    #[serde(skip_serializing_if = "<[RowProblem]>::is_empty")]
+    pub rows: &'a [RowProblem],
 }
 
 impl Problem {
     /// With what there is to say of its sort.
     pub const fn new(sort: &'static Sort) -> Self {
-        Self { sort, detail: None, retry_after_s: None, request_id: None, stored_to: None }
+        Self { sort, detail: None, retry_after_s: None, request_id: None, stored_to: None, rows: Vec::new() }
     }
 
     /// With what was wrong in this request.
     pub fn with(sort: &'static Sort, detail: impl Into<String>) -> Self {
         Self { detail: Some(detail.into()), ..Self::new(sort) }
+    }
+
+    /// Of rows that are wrong.
+    pub fn of_rows(rows: Vec<RowProblem>) -> Self {
+        let first = rows.first().map(|RowProblem { row, field, what }| match *field {
+            "" => format!("row {row}: {what}"),
+            field => format!("row {row}, {field}: {what}"),
+        });
+        Self { detail: first, rows, ..Self::new(&ROWS_REFUSED) }
     }
 
     /// To be tried again after this many seconds.
@@ -229,6 +264,7 @@ impl ResponseError for Problem {
             detail: &detail,
             request_id: self.request_id,
             stored_to: self.stored_to,
+            rows: &self.rows,
         })
     }
 }
@@ -329,6 +365,44 @@ impl From<EnrolmentError> for Problem {
             EnrolmentError::Unknown(_) | EnrolmentError::Accepted(_) => Self::new(&ENROLMENT_UNKNOWN),
             EnrolmentError::Terminal(error) => error.into(),
             EnrolmentError::Database(_) | EnrolmentError::Connect(_) => Self::ours(&UNAVAILABLE, &error),
+        }
+    }
+}
+
+impl From<ImportError> for Problem {
+    fn from(error: ImportError) -> Self {
+        match error {
+            ImportError::File(errors) => Self::with(&REQUEST_MALFORMED, errors.to_string()),
+            ImportError::Amount(error) => Self::with(&REQUEST_MALFORMED, error.to_string()),
+            ImportError::OrganisationUnknown(_) | ImportError::Database(_) | ImportError::Connect(_) => {
+                Self::ours(&UNAVAILABLE, &error)
+            }
+        }
+    }
+}
+
+impl From<PlanError> for Problem {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Unknown("plan line") => Self::new(&PLAN_LINE_UNKNOWN),
+            PlanError::Unknown(what) => Self::with(&REFERENCE_UNKNOWN, format!("there is no such {what}")),
+            PlanError::Malformed(why) => Self::with(&REQUEST_MALFORMED, why),
+            PlanError::Recurrence(error) => Self::with(&REQUEST_MALFORMED, error.to_string()),
+            PlanError::Conflict(why) => Self::with(&PLAN_CONFLICT, why),
+            PlanError::Refused(why) => Self::with(&PLAN_REFUSED, why),
+            PlanError::Price(error) => Self::with(&PLAN_REFUSED, error.to_string()),
+            PlanError::Book(error) => error.into(),
+        }
+    }
+}
+
+impl From<MonthError> for Problem {
+    fn from(error: MonthError) -> Self {
+        match error {
+            MonthError::DayNotCome(_) => Self::with(&REQUEST_MALFORMED, error.to_string()),
+            MonthError::ClientUnknown(_) => Self::new(&CLIENT_UNKNOWN),
+            MonthError::Problem(problem) => problem.into(),
+            error => Self::ours(&UNAVAILABLE, &error),
         }
     }
 }

@@ -13,6 +13,7 @@
 //! happened, and the caller asks again by id.
 
 mod forwarded;
+pub(super) mod included;
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -480,6 +481,7 @@ async fn lock(conn: &mut AsyncPgConnection, items: &[SaleItem]) -> Result<(ledge
         let book_date = book_date.ok_or(DbError::Corrupt("wallet.id"))?;
         state.wallets.insert(wallet.id, (wallet, book_date));
     }
+    state.included = included::sold_today(conn, items, &state.wallets, batch.booked_at).await?;
     lock_buffer(conn, items, batch.booked_at.date_naive(), &mut state).await?;
     Ok((batch, state))
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use diesel_async::AsyncPgConnection;
 
+use super::authorise::included::sold_today;
 use super::book::{BookError, Booking, Books, book, owner_of};
 use super::card_proof::is_signed;
 use super::key_store::KeyStore;
@@ -128,6 +129,7 @@ impl Booking for Holding {
             mac_is_right: self.mac_is_right,
             refused_from: self.refused_from,
         };
+        state.included = sold_today(books.conn, std::slice::from_ref(&item), &state.wallets, books.now).await?;
         let outcome = self.request.decide(&mut books.operation, &mut state, &item, books.now)?;
         let expires_at = self.request.expires_at(books.now);
         books.hold_expires_at = Some(expires_at);

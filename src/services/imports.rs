@@ -14,7 +14,7 @@ use super::book::{begin, commit, rollback};
 use super::publish::{self, Published};
 use crate::db::connect::{ConnectError, Database};
 use crate::db::imports::entitled::follow_indications;
-use crate::db::{DbError, corrupt, schemes, wallets};
+use crate::db::{DbError, corrupt, organisations, schemes, wallets};
 use crate::domain::account::OrganisationId;
 use crate::domain::import::{self, At, Change, ChangeKind, Errors, Told, changes};
 
@@ -207,4 +207,42 @@ fn with_wallets<'r, T>(
 /// A stored value that comes from a client's wallet number.
 fn place<T>(found: Option<T>) -> Result<T, DbError> {
     found.ok_or_else(|| corrupt("client.wallet"))
+}
+
+/// What a new day brings by itself, for every organisation: clients buy as what their indication of the day says, and prices
+/// whose day it is are published. Again on the same day it changes nothing. Answers clients who buy as something else, and
+/// new price lists.
+///
+/// # Errors
+/// [`ImportError`]; organisations before the one that failed are done.
+pub async fn begin_day(database: &Database, now: DateTime<Utc>) -> Result<(usize, usize), ImportError> {
+    let mut done = (0, 0);
+    let mut conn = database.connection().await?;
+    for (organisation, _) in organisations::list(&conn).await? {
+        begin(&mut conn).await?;
+        match begin_day_of(&mut conn, organisation, now).await {
+            Ok((buyers, lists)) => {
+                commit(&mut conn).await?;
+                done = (done.0 + buyers, done.1 + lists);
+            }
+            Err(error) => {
+                rollback(&mut conn).await?;
+                return Err(error);
+            }
+        }
+    }
+    Ok(done)
+}
+
+async fn begin_day_of(
+    conn: &mut AsyncPgConnection,
+    organisation: OrganisationId,
+    now: DateTime<Utc>,
+) -> Result<(usize, usize), ImportError> {
+    schemes::lock(conn, organisation).await?;
+    let today = wallets::book_dates(conn, &[organisation], now).await?.remove(&organisation);
+    let Some(today) = today else { return Err(ImportError::OrganisationUnknown(organisation.number())) };
+    let buyers = follow_indications(conn, organisation, today).await?;
+    let (published, _) = publish::publish(conn, organisation, now, today).await?;
+    Ok((buyers, published.len()))
 }

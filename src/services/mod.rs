@@ -4,6 +4,7 @@
 //! loads, `card_holds` what a card's hold does).
 
 pub mod absences;
+pub mod agendas;
 pub mod authorise;
 pub mod book;
 mod bookings;
@@ -14,6 +15,7 @@ pub mod cards;
 pub mod catalogue;
 pub mod certificates;
 pub mod client_records;
+pub mod colours;
 pub mod demo;
 pub mod enrolments;
 pub mod expire_holds;
@@ -28,14 +30,17 @@ pub mod months;
 pub mod offline_cards;
 pub mod organisations;
 pub mod plan_books;
+mod planned_days;
 pub mod plans;
 pub mod price_cache;
 pub mod publish;
 pub mod readiness;
 pub mod reports;
 pub mod reviews;
+pub mod reviews_due;
 pub mod sales;
 pub mod schemes;
+pub mod staffing;
 pub mod task_lists;
 pub mod terminals;
 pub mod verify;

@@ -8,13 +8,14 @@ use super::book::{BookError, begin, commit, id_of_ours, rollback};
 use crate::db::connect::ConnectError;
 use crate::db::ledger::{self, Batch};
 use crate::db::month_phases::{self, Phase};
-use crate::db::{DbError, corrupt, holds, plan_months, wallets};
+use crate::db::{DbError, absences, corrupt, holds, plan_months, wallets};
+use crate::domain::absence::absent_days;
 use crate::domain::account::{OrganisationId, WalletId};
 use crate::domain::delivery::{Delivery, MonthLine};
 use crate::domain::month_grant::Month;
 use crate::domain::operation::{Authority, Booked};
-use crate::domain::plan_line::LinePriceError;
-use crate::domain::recurrence::RecurrenceError;
+use crate::domain::plan_line::{LinePriceError, PlannedLine};
+use crate::domain::recurrence::{RecurrenceError, Recurrences};
 use crate::domain::request::Problem;
 use crate::domain::wallet::Wallet;
 
@@ -141,6 +142,37 @@ impl<'c> PlanBooks<'c> {
     /// Whether a day lies in a month of this wallet that is closed.
     pub fn is_closed(&self, day: NaiveDate) -> bool {
         self.wallet.is_closed || self.wallet.month.is_some_and(|month| day < month)
+    }
+
+    /// Plans the days of a line in the month that the wallet is in, as soon as it is agreed: whoever comes first, a till or the
+    /// daily job, finds them there. They are not held: a month has one hold. Before the month was opened for the wallet there is
+    /// nothing to plan: its opening does.
+    pub async fn plan(&mut self, line: &PlannedLine) -> Result<(), PlanError> {
+        let Some(month) = self.open_month() else { return Ok(()) };
+        let (id, first) = (self.wallet.id, month.first());
+        if !month_phases::done(self.conn, &[id], first).await?.contains_key(&(id, Phase::Holds as i16)) {
+            return Ok(());
+        }
+        let away = absences::of_wallets(self.conn, &[id]).await?.remove(&id).unwrap_or_default();
+        let days = line.days_in_month(month, &mut Recurrences::default())? & !absent_days(&away.absences, month);
+        let lines = plan_months::of_month(self.conn, &[id], first).await?.remove(&id).unwrap_or_default();
+        let before = lines.into_iter().find(|it| it.line == line.id);
+        let is_there = before.is_some();
+        let mut now = before.unwrap_or_else(|| MonthLine::new(line, &self.wallet, 0));
+        let more = days & !now.planned;
+        if more == 0 {
+            return Ok(());
+        }
+        let marked = plan_months::marked(self.conn, &[id], first).await?.remove(&line.id).unwrap_or(0);
+        now.planned |= more;
+        now.released |= more & marked;
+        let rows = [(id, now)];
+        if is_there {
+            plan_months::update(self.conn, first, &rows).await?;
+        } else {
+            plan_months::insert(self.conn, first, &rows).await?;
+        }
+        Ok(())
     }
 
     /// Gives up days of the month that the wallet is in. Before it was opened for the wallet there is nothing to give up.

@@ -7,6 +7,7 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, Utc};
 use uuid::Uuid;
 
 use super::absences::OfClient;
+use super::colours;
 use super::plan_books::{PlanBooks, PlanError, Released, days_from};
 use super::schemes;
 use crate::db::connect::Database;
@@ -96,7 +97,7 @@ impl AgreeRequest {
 ///
 /// # Errors
 /// [`PlanError`]; refusals in this order: not sold to this buyer, no price, an extra that was not published, care by the supporter, a
-/// waiver of nothing, not provisional any more.
+/// waiver of nothing, not provisional any more, more than care in a month that is orange or red.
 pub async fn agree(database: &Database, request: &AgreeRequest, now: DateTime<Utc>) -> Result<PlanLineRow, PlanError> {
     request.check()?;
     let mut connection = database.connection().await?;
@@ -139,9 +140,11 @@ async fn agreed(books: &mut PlanBooks<'_>, request: &AgreeRequest) -> Result<Pla
     if request.is_provisional {
         row.line.provisional_until = Some(provisional_until(scheme.as_deref(), arrived_on, books.today)?);
     }
+    colours::check_addition(books.conn, &books.wallet, &row.line).await?;
     if !plans::insert(books.conn, &row).await? {
         return Err(taken);
     }
+    books.plan(&row.line).await?;
     if needs_consent(&row, books.today) {
         // also where an earlier one of this month was done
         tasks::open_again(books.conn, task_month(books)?, &[(books.wallet.id, TaskKind::ConsentMissing, None)]).await?;
@@ -286,6 +289,7 @@ async fn consented(books: &mut PlanBooks<'_>, request: &ConsentRequest) -> Resul
         let is_same = plans::consent(books.conn, request.line).await?.as_ref() == Some(consent);
         return if is_same { Ok(()) } else { Err(PlanError::Conflict("the line was consented to otherwise")) };
     }
+    books.plan(&PlannedLine { consented_on: Some(consent.signed_on), ..row.line }).await?;
     consent_is_complete(books).await
 }
 

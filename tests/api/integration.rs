@@ -83,11 +83,15 @@ pub fn target(path: &str) -> String {
     let filled = [
         ("{id}", &*id),
         ("{code}", "ABCDE-FGHJK"),
+        ("{secret}", "AAAA"),
         ("{number}", "17"),
         ("{month}", "2026-04"),
         ("{day}", "2026-04-12"),
     ];
     let task = path.replace("tasks/{id}", "tasks/1");
+    if path.ends_with("/staffing") {
+        return format!("{path}?from=2026-11-01");
+    }
     if path.ends_with("/{report}") {
         return path.replace("{report}", "overruns?from=2026-04");
     }

@@ -84,7 +84,8 @@ async fn every_route_of_the_api_is_a_terminals_or_names_a_scope() {
     let description = serving.get_unsigned("/api/openapi.json").decided();
     for (path, methods) in description["paths"].as_object().unwrap() {
         for method in methods.as_object().unwrap().keys() {
-            let (method, open) = (method.to_uppercase(), ["/healthz", "/readyz"].contains(&&**path));
+            let (method, open) =
+                (method.to_uppercase(), ["/healthz", "/readyz"].contains(&&**path) || path.starts_with("/agenda/"));
             if named.contains(&format!("{method} {path}")) || open || path.contains("enrolments") {
                 continue;
             }

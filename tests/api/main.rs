@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod agenda;
 mod authentication;
 mod buffer_draws;
 mod card;
 mod cards;
 mod catalogue;
 mod clients;
+mod cost_prices;
 mod enrolment;
 mod forwards;
 mod forwards_bounds;
@@ -18,15 +20,18 @@ mod heartbeat;
 mod holds;
 mod hostile_bodies;
 mod hotlist;
+mod imports;
 mod integration;
 mod integration_keys;
 mod journal;
 mod keys;
+mod leaving;
 mod malformed;
 mod months;
 mod openapi;
 mod outage;
 mod pin;
+mod plan_lines;
 mod problems;
 mod rates;
 mod refunds;
@@ -38,6 +43,7 @@ mod secrets;
 mod service;
 mod shutdown;
 mod signatures;
+mod standings;
 #[path = "../support/mod.rs"]
 mod support;
 mod tasks;

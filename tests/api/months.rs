@@ -201,7 +201,7 @@ async fn a_scheme_with_a_file_says_itself_whether_euros_are_shown_and_names_its_
         ))
         .await;
     with_a_month(&house, &client).await;
-    house.sql(&format!("INSERT INTO month_grant SELECT wallet, month, 2, (SELECT id FROM scheme WHERE name = 'ipvb'), NULL, NULL, NULL, 30, gross, deductions, collective, reserve_part, buffer_part, budget_part, reserve, buffer, budget, rounding FROM month_grant WHERE revision = 1")).await;
+    house.sql("INSERT INTO month_grant SELECT wallet, month, 2, (SELECT id FROM scheme WHERE name = 'ipvb'), NULL, NULL, NULL, 30, gross, deductions, collective, reserve_part, buffer_part, budget_part, reserve, buffer, budget, rounding FROM month_grant WHERE revision = 1").await;
     let (serving, key) = (house.serve(), house.key(1, &["months:read"]));
     // minutes, with the integral cost price beside them on every line
     let month = serving.read_by(&key, &format!("{}/months/{MONTH}", address(&client))).decided();

@@ -4,6 +4,7 @@
 
 mod clients;
 mod command;
+mod documented;
 mod files;
 mod house;
 mod offer;

@@ -191,3 +191,21 @@ async fn an_organisation_without_points_has_none_in_its_lists() {
     }
     assert_eq!(house.ask("SELECT count(*) || ' ' || count(points) FROM price").await, "35 0");
 }
+
+#[tokio::test]
+async fn a_new_day_brings_what_was_imported_for_it() {
+    let house = House::furnished().await;
+    house.import(FileKind::Prices, "service;from;price;minutes\nkoffie;2026-05-01;2,75;15\n").await.unwrap();
+    let rows = "client;profile;delivery;treatment;day_activities;from;to\n8106;4VV;vpt;nee;ja;2026-05-01;\n";
+    house.import(FileKind::Indications, rows).await.unwrap();
+    let begin = async |day: u32| {
+        let at = Utc.with_ymd_and_hms(2026, 5, day, 1, 0, 0).unwrap() - Duration::hours(12);
+        pasje::services::imports::begin_day(&house.database, at).await.unwrap()
+    };
+    assert_eq!(begin(1).await, (0, 0), "the day before");
+    assert_eq!(begin(2).await, (1, 2));
+    assert_eq!(house.price("koffie", 1).await, "2 275 550 15 2");
+    let before = house.rows().await;
+    assert_eq!(begin(2).await, (0, 0));
+    assert_eq!(house.rows().await, before);
+}

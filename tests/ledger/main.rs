@@ -10,6 +10,7 @@ mod bookings;
 mod concurrency;
 mod fixture;
 mod forwards;
+mod included;
 mod matrix;
 mod order;
 mod reviews;

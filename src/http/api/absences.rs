@@ -11,7 +11,7 @@ use super::plan_lines::{ReleasedBody, of};
 use crate::domain::absence::AbsenceKind;
 use crate::http::Service;
 use crate::http::integration::{PlansWrite, SentBy};
-use crate::http::problem::{PATH_MALFORMED, Problem, ProblemBody};
+use crate::http::problem::{PATH_MALFORMED, Problem, ProblemBody, REQUEST_MALFORMED};
 use crate::services::absences::{self, AbsenceChange, LeaveRequest};
 
 /// A client leaves.
@@ -44,21 +44,7 @@ pub enum ChangeAbsence {
     /// Medical absence is funded until then, by a permission.
     PermittedUntil(NaiveDate),
     /// It was entered by mistake: true.
-    Withdrawn(Yes),
-}
-
-/// Only `true`.
-#[derive(Clone, Copy, Debug, Deserialize, utoipa::ToSchema)]
-#[serde(try_from = "bool")]
-#[schema(value_type = bool)]
-pub struct Yes;
-
-impl TryFrom<bool> for Yes {
-    type Error = &'static str;
-
-    fn try_from(yes: bool) -> Result<Yes, &'static str> {
-        if yes { Ok(Yes) } else { Err("it is true or left out") }
-    }
+    Withdrawn(bool),
 }
 
 /// A client leaves. `Idempotency-Key` becomes the absence's id.
@@ -69,7 +55,8 @@ impl TryFrom<bool> for Yes {
     responses(
         (status = 200, description = "What was planned on absent days comes back", body = ReleasedBody),
         (status = 404, description = "There is no such client in this organisation", body = ProblemBody),
-        (status = 409, description = "The client is away then already", body = ProblemBody),
+        (status = 409, description = "Another absence was told under this id", body = ProblemBody),
+        (status = 422, description = "The client is away then already", body = ProblemBody),
     )
 )]
 #[post("/clients/{number}/absences")]
@@ -114,7 +101,8 @@ pub async fn change_absence(
     let change = match sent.body {
         ChangeAbsence::ReturnedOn(day) => AbsenceChange::Return(day),
         ChangeAbsence::PermittedUntil(day) => AbsenceChange::Permit(day),
-        ChangeAbsence::Withdrawn(Yes) => AbsenceChange::Withdraw,
+        ChangeAbsence::Withdrawn(true) => AbsenceChange::Withdraw,
+        ChangeAbsence::Withdrawn(false) => return Err(Problem::with(&REQUEST_MALFORMED, "withdrawn: it is true")),
     };
     let released = absences::change(&service.database, of(&sent.by, &client), id, change, Utc::now()).await?;
     Ok(HttpResponse::Ok().json(ReleasedBody::from(released)))

@@ -11,13 +11,15 @@ use super::months::sees_euros;
 use crate::db::client_records::ClientRecord;
 use crate::db::plans::{ConsentRow, Dropped, PlanLineRow};
 use crate::domain::money::Amount;
-use crate::domain::occurrence::LineId;
+use crate::domain::occurrence::{LineId, OccurrenceId};
+use crate::domain::operation::Answer;
 use crate::domain::plan_line::{Mark, Performer};
 use crate::http::Service;
 use crate::http::integration::{AskedBy, Integration, PlansRead, PlansWrite, SentBy};
-use crate::http::problem::{PATH_MALFORMED, PLAN_LINE_UNKNOWN, Problem, ProblemBody, REQUEST_MALFORMED};
+use crate::http::problem::{PATH_MALFORMED, PLAN_LINE_UNKNOWN, PLAN_REFUSED, Problem, ProblemBody, REQUEST_MALFORMED};
 use crate::http::query::{query, text};
 use crate::services::absences::OfClient;
+use crate::services::months::undelivered::{self, GiveBackRequest, GivenBack};
 use crate::services::plan_books::Released;
 use crate::services::plans::{self, AgreeRequest, ConsentRequest, MarkRequest};
 
@@ -416,4 +418,61 @@ pub async fn mark_day(
     let request = MarkRequest { of: of(&sent.by, &client), line, day, mark, reason, by };
     let released = plans::mark(&service.database, &request, Utc::now()).await?;
     Ok(HttpResponse::Ok().json(ReleasedBody::from(released)))
+}
+
+/// A day that was paid and turns out not to have been delivered.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CorrectDay {
+    day: NaiveDate,
+    reason: Option<String>,
+    /// The staff member.
+    by: Uuid,
+}
+
+/// What went back.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Corrected)]
+pub struct CorrectedBody {
+    /// False: it was marked so before.
+    is_new: bool,
+    /// What was given back to who paid; none for a day that cost nothing, or that was refunded before.
+    operation: Option<Answer>,
+}
+
+/// Gives back what was paid for a day that was not delivered after all, within 14 days.
+#[utoipa::path(
+    post, path = "/api/v1/clients/{number}/plan-lines/{id}/corrections", tag = "plans",
+    security(("integration" = ["plans:write"])),
+    params(
+        ("number" = u32, Path, description = "The client's number"),
+        ("id" = Uuid, Path, description = "The line's id"),
+    ),
+    request_body(content = CorrectDay, example = json!({
+        "day": "2026-11-20", "reason": "Medewerker was ziek.", "by": "01900000-0000-7000-8000-0000000000aa"
+    })),
+    responses(
+        (status = 200, description = "What went back", body = CorrectedBody),
+        (status = 404, description = "No such client or line in this organisation", body = ProblemBody),
+        (status = 422, description = "The day was not paid, or longer than 14 days ago", body = ProblemBody),
+    )
+)]
+#[post("/clients/{number}/plan-lines/{id}/corrections")]
+pub async fn correct_day(
+    service: Data<Service>,
+    sent: SentBy<PlansWrite, CorrectDay>,
+    path: Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let (client, line) = (client_of(&service, &sent.by, &path.0).await?, line_id(&path.1)?);
+    let CorrectDay { day, reason, by } = sent.body;
+    let not_paid = || Problem::with(&PLAN_REFUSED, "nothing of this line was paid on this day");
+    let occurrence = OccurrenceId::of(line, day).ok_or_else(not_paid)?;
+    let request = GiveBackRequest { wallet: client.wallet, occurrence, reason: said("reason", reason, 500)?, by };
+    let (is_new, booked) = match undelivered::give_back(&service.database, &request, Utc::now()).await? {
+        GivenBack::Done(booked) => (true, booked),
+        GivenBack::Already => (false, None),
+        GivenBack::NotPaid => return Err(not_paid()),
+        GivenBack::TooLate => return Err(Problem::with(&PLAN_REFUSED, "it was paid more than 14 days ago")),
+    };
+    Ok(HttpResponse::Ok().json(CorrectedBody { is_new, operation: booked.map(|booked| booked.answer()) }))
 }

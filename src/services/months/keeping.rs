@@ -11,7 +11,7 @@ use crate::db::connect::Database;
 use crate::db::{corrupt, months};
 use crate::domain::account::OrganisationId;
 use crate::domain::month_grant::Month;
-use crate::services::schemes;
+use crate::services::{colours, reviews_due, schemes};
 
 /// Days that are caught up, at most: what lies further back is delivered by its month's close.
 const DAYS_BACK_MAX: u64 = 31;
@@ -42,6 +42,21 @@ pub async fn keep(
     kept
 }
 
+/// Opens the tasks that nobody books: who is in red, whose review is due, whose lines wait for consent. Once a day is enough.
+///
+/// # Errors
+/// [`MonthError`].
+pub async fn tell(
+    database: &Database,
+    organisation: OrganisationId,
+    month: Month,
+    now: DateTime<Utc>,
+) -> Result<(), MonthError> {
+    colours::tell_red(database, organisation, month).await?;
+    reviews_due::tell(database, organisation, now).await?;
+    Ok(())
+}
+
 fn month_of(day: NaiveDate) -> Result<Month, MonthError> {
     Ok(Month::new(day.year(), day.month()).ok_or_else(|| corrupt("a day"))?)
 }
@@ -64,6 +79,9 @@ impl Keeping<'_> {
             deliver::deliver(database, self.organisation, day, false, self.now, settings, self.watch.clone()).await?;
         }
         self.enter(conn, month_of(today)?).await?;
+        if first < today {
+            tell(self.database, self.organisation, month_of(today)?, self.now).await?;
+        }
         if last.is_none() && first == today {
             // From tomorrow on, today is a day that is over.
             months::captured(conn, self.organisation, today - chrono::Days::new(1)).await?;

@@ -25,6 +25,7 @@ use diesel_async::AsyncPgConnection;
 pub use chunks::Settings;
 
 use super::book::BookError;
+use super::plan_books::PlanError;
 use crate::db::connect::{ConnectError, Database};
 use crate::db::{DbError, corrupt, months, wallets};
 use crate::domain::account::OrganisationId;
@@ -60,6 +61,9 @@ pub enum MonthError {
     /// A rule of ours broke.
     #[error(transparent)]
     Problem(#[from] Problem),
+    /// Tasks could not be told; what was booked stays.
+    #[error(transparent)]
+    Tasks(#[from] PlanError),
 }
 
 impl From<BookError> for MonthError {

@@ -218,7 +218,7 @@ impl Client<'_> {
     ) -> Result<(), MonthError> {
         let kept_free = self.opening.rules.scheme(scheme).map_or(Amount::zero(wallet.unit), |scheme| scheme.kept_free);
         let to_hold: Vec<ToHold> =
-            lines.iter().map(|line| ToHold { kind: line.kind, units: line.units, planned: line.planned }).collect();
+            lines.iter().map(|line| ToHold { kind: line.kind, units: line.units, planned: line.open() }).collect();
         let free = wallet.purse(PurseName::Budget).free().minus_or_zero(kept_free);
         let held = hold(&to_hold, wallet.rules, free)?;
         for (line, days) in lines.iter_mut().zip(&held.days) {

@@ -35,30 +35,35 @@ impl Plans {
     /// What is agreed, for a month that is opened.
     pub async fn agreed(conn: &AsyncPgConnection, wallets: &[WalletId], month: Month) -> Result<Plans, DbError> {
         let mut agreed: HashMap<WalletId, Vec<PlannedLine>> = HashMap::new();
-        for line in plans::of_month(conn, wallets, month).await? {
+        let (lines, marked) = tokio::try_join!(
+            biased;
+            plans::of_month(conn, wallets, month),
+            plan_months::marked(conn, wallets, month.first()),
+        )?;
+        for line in lines {
             agreed.entry(line.wallet).or_default().push(line);
         }
-        let (months, marked) = (HashMap::new(), HashMap::new());
-        Ok(Plans { month, agreed, months, marked, known: Recurrences::default() })
+        Ok(Plans { month, agreed, months: HashMap::new(), marked, known: Recurrences::default() })
     }
 
     /// And what became of it, for a month that goes on.
     pub async fn load(conn: &AsyncPgConnection, wallets: &[WalletId], month: Month) -> Result<Plans, DbError> {
-        let (plans, months, marked) = tokio::try_join!(
+        let (plans, months) = tokio::try_join!(
             biased;
             Plans::agreed(conn, wallets, month),
             plan_months::of_month(conn, wallets, month.first()),
-            plan_months::marked(conn, wallets, month.first()),
         )?;
-        Ok(Plans { months, marked, ..plans })
+        Ok(Plans { months, ..plans })
     }
 
-    /// The lines of a wallet that have planned days, by id; absent days are not planned.
+    /// The lines of a wallet that have planned days, by id; absent days are not planned, and those that were marked beforehand are
+    /// given up already.
     pub fn lines_of(&mut self, wallet: &Wallet, absent: u32) -> Vec<MonthLine> {
         let agreed = self.agreed.remove(&wallet.id).unwrap_or_default();
         let lines = agreed.iter().filter_map(|line| {
             let planned = days_of(line, self.month, &mut self.known) & !absent;
-            (planned != 0).then(|| MonthLine::new(line, wallet, planned))
+            let released = planned & self.marked.get(&line.id).copied().unwrap_or(0);
+            (planned != 0).then(|| MonthLine { released, ..MonthLine::new(line, wallet, planned) })
         });
         lines.collect()
     }
