@@ -148,18 +148,20 @@ async fn with_an_empty_wallet_the_meal_is_served_and_the_beer_left_out() {
     stage.month("open", &month);
     // held: 31 x 119.04 = 3690.24; free: 3755.24 - 3690.24 = 65.00, which is 26 coffees x 2.50
     let card = stage.card(CLIENT);
+    let is_declined = |answer: &Value| answer["outcome"] == "declined" && answer["reason"] == "insufficient_funds";
+    // a beer is never public money, however much of it there is
+    assert!(is_declined(&stage.tap(&card, &[("bier", 1)])));
     assert_eq!(stage.tap(&card, &[("koffie", 26)])["outcome"], "approved");
     let empty = json!({"budget": [369_024, 369_024]});
     assert_eq!(stage.purses(), empty);
 
-    // the meal of 9.50 is the organisation's; a beer of 3.10 is never public money, and what is held for care stays held
+    // the meal of 9.50 is the organisation's, the beer of 3.10 nobody's, and what is held for care stays held
     let answer = stage.tap(&card, &[("bier", 1), ("maaltijd", 1)]);
     assert_eq!((&answer["outcome"], &answer["approved_cents"]), (&json!("approved_in_part"), &json!(950)));
     assert_eq!(answer["left_out"], json!([{"line": 0, "reason": "insufficient_funds"}]));
     assert_eq!(legs(&answer), [("included_overrun", "included_sales", 950, "never_refused")]);
     // a beer alone is declined
-    let declined = stage.tap(&card, &[("bier", 1)]);
-    assert_eq!((&declined["outcome"], &declined["reason"]), (&json!("declined"), &json!("insufficient_funds")));
+    assert!(is_declined(&stage.tap(&card, &[("bier", 1)])));
     assert_eq!(stage.purses(), empty);
     stage.month("close", &month);
     let budget = json!({"opening": 0, "closing": 0, "grant": BUDGET, "sale": -BUDGET});
