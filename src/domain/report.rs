@@ -118,9 +118,9 @@ impl Report {
         match self {
             Report::Production => {
                 "The production to declare: for each month and product code, funded days x the day's tariff. A day is funded if \
-                 one indication covers it (first and last day included) and it is no unfunded day of absence. Additions count \
-                 under their own code. Days for which data are wrong (two indications, no tariff) are in no row: \
-                 production-differences names them by client."
+                 one indication covers it (first and last day included) and it is no unfunded day of absence, nor after the \
+                 last day of who left. Additions count under their own code. Days for which data are wrong (two indications, no \
+                 tariff) are in no row: production-differences names them by client."
             }
             Report::ProductionDifferences => {
                 "Clients whose month by today's data (days and amount, additions included) differs from what the month was \

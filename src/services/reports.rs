@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::Datelike;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use tokio::sync::{Semaphore, mpsc};
 
@@ -218,6 +219,7 @@ impl MonthOf {
         let indications = entitlements::indications(conn, &wallets).await?;
         let additions = productions::additions(conn, &wallets, first).await?;
         let away = absences::of_wallets(conn, &wallets).await?;
+        let left = entitlements::left(conn, &wallets).await?;
         let of = |client: EntitledRow| {
             let indications = indications.get(&client.wallet).map_or(&[][..], Vec::as_slice);
             let unfunded = away.get(&client.wallet).map_or(0, |away| {
@@ -225,6 +227,8 @@ impl MonthOf {
                 let (absences, arrived_on) = (&away.absences, client.arrived_on);
                 Away { absences, arrived_on, indications, settings }.unfunded_days(self.month)
             });
+            let is_gone = |day: &chrono::NaiveDate| left.get(&client.wallet).is_some_and(|last| day > last);
+            let unfunded = self.month.days().filter(is_gone).fold(unfunded, |bits, day| bits | 1 << day.day0());
             let tariffs = |package: &_| self.tariffs.get(package).cloned().unwrap_or_default();
             let additions = additions.get(&client.wallet).map_or(&[][..], Vec::as_slice);
             let production = production(self.month, tariffs, indications, additions, unfunded);

@@ -106,8 +106,14 @@ pub struct Client {
 
 impl House {
     pub async fn open() -> House {
+        let house = House::bare().await;
+        house.test.owner().await.batch_execute(PLACES).await.unwrap();
+        house
+    }
+
+    /// With nothing in it yet.
+    pub async fn bare() -> House {
         let test = TestDatabase::new().await;
-        test.owner().await.batch_execute(PLACES).await.unwrap();
         House { database_url: test.service_url.clone(), test, folder: Scratch::new() }
     }
 

@@ -14,7 +14,7 @@ use crate::domain::flow::Flow;
 use crate::domain::funding::PurseName;
 use crate::domain::integration_key::Scope;
 use crate::domain::money::Unit;
-use crate::domain::operation::{AnswerHold, AnswerLeg, Booked, Line, Transfer};
+use crate::domain::operation::{Answer, AnswerHold, AnswerLeg, Booked, Line, Transfer};
 use crate::domain::scheme::Scheme;
 use crate::http::Service;
 use crate::http::integration::{AskedBy, Integration, MonthsRead};
@@ -203,6 +203,17 @@ pub struct LineBody {
     left_out: Option<&'static str>,
 }
 
+/// An answer as it is shown: without euros of the budget to who may not see them.
+pub(super) fn answer_of(booked: &Booked, euros: bool) -> Answer {
+    let mut answer = booked.answer();
+    if !euros {
+        answer.approved_cents = None;
+    }
+    let legs = answer.legs.into_iter().zip(&booked.operation.transfers);
+    answer.legs = legs.filter(|(_, transfer)| is_shown(transfer, euros)).map(|(leg, _)| leg).collect();
+    answer
+}
+
 /// Whether who asks sees euros of this client's budget.
 pub(super) fn sees_euros(by: &Integration, client: &ClientRecord) -> bool {
     client.shows_euros || by.has(Scope::EurosRead)
@@ -299,9 +310,7 @@ fn is_shown(transfer: &Transfer, euros: bool) -> bool {
 impl OperationBody {
     fn of(booked: &Booked, names: &std::collections::HashMap<Uuid, String>, euros: bool) -> Self {
         let operation = &booked.operation;
-        let answer = booked.answer();
-        let legs = answer.legs.into_iter().zip(&operation.transfers);
-        let legs = legs.filter(|(_, transfer)| is_shown(transfer, euros)).map(|(leg, _)| leg);
+        let answer = answer_of(booked, euros);
         let line = |line: &Line| LineBody {
             line: line.number,
             service: line.service,
@@ -328,7 +337,7 @@ impl OperationBody {
             reference: operation.reference.map(|id| id.uuid()),
             unit_value_cents: operation.unit_value_cents.filter(|_| euros),
             lines: operation.lines.iter().map(line).collect(),
-            legs: legs.collect(),
+            legs: answer.legs,
             holds: answer.holds,
         }
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::clients::client_of;
-use super::months::sees_euros;
+use super::months::{answer_of, sees_euros};
 use crate::db::client_records::ClientRecord;
 use crate::db::plans::{ConsentRow, Dropped, PlanLineRow};
 use crate::domain::money::Amount;
@@ -464,6 +464,7 @@ pub async fn correct_day(
     path: Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
     let (client, line) = (client_of(&service, &sent.by, &path.0).await?, line_id(&path.1)?);
+    let euros = sees_euros(&sent.by, &client);
     let CorrectDay { day, reason, by } = sent.body;
     let not_paid = || Problem::with(&PLAN_REFUSED, "nothing of this line was paid on this day");
     let occurrence = OccurrenceId::of(line, day).ok_or_else(not_paid)?;
@@ -474,5 +475,5 @@ pub async fn correct_day(
         GivenBack::NotPaid => return Err(not_paid()),
         GivenBack::TooLate => return Err(Problem::with(&PLAN_REFUSED, "it was paid more than 14 days ago")),
     };
-    Ok(HttpResponse::Ok().json(CorrectedBody { is_new, operation: booked.map(|booked| booked.answer()) }))
+    Ok(HttpResponse::Ok().json(CorrectedBody { is_new, operation: booked.map(|booked| answer_of(&booked, euros)) }))
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::clients::client_of;
+use super::months::{answer_of, sees_euros};
 use crate::domain::basket::{Basket, BasketLine};
 use crate::domain::operation::Answer;
 use crate::domain::sale::{Payer, SaleMode, SaleRequest, Terminal};
@@ -58,7 +59,7 @@ pub async fn note_care(
     number: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let (id, client) = (sent.id()?, client_of(&service, &sent.by, &number).await?);
-    let organisation = sent.by.organisation;
+    let (organisation, euros) = (sent.by.organisation, sees_euros(&sent.by, &client));
     let location = sent.body.location.or(client.location).ok_or_else(|| Problem::new(&LOCATION_UNKNOWN))?;
     let price_list = client_records::price_list(&service.database, organisation, location).await?;
     let price_list = price_list.ok_or_else(|| Problem::new(&LOCATION_UNKNOWN))?;
@@ -68,5 +69,5 @@ pub async fn note_care(
     let (payer, staff) = (Payer::ByName { wallet: client.wallet }, Some(sent.body.staff));
     let request = SaleRequest { id, terminal, payer, mode: SaleMode::Online, staff, price_list, basket };
     let booked = service.authoriser.sell(request).await?;
-    Ok(HttpResponse::Ok().json(booked.answer()))
+    Ok(HttpResponse::Ok().json(answer_of(&booked, euros)))
 }
