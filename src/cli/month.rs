@@ -8,6 +8,7 @@ use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 use pasje::db::connect::Database;
 use pasje::domain::account::OrganisationId;
+use pasje::domain::money::Unit;
 use pasje::domain::month_grant::Month;
 use pasje::services::months::{self, Settings, Tally, Watch, close, correct, deliver, keeping, open};
 
@@ -154,10 +155,29 @@ async fn watched(database: &Database, organisation: OrganisationId) -> Result<(P
 
 fn print(organisation: OrganisationId, dry_run: bool, tally: &Tally) {
     say!("organisation {}{}", organisation.number(), if dry_run { ": this would be booked" } else { "" });
-    for (what, count) in tally.all() {
-        say!("  {count:>14}  {what}");
+    let (amounts, counts): (Vec<_>, Vec<_>) = tally.all().partition(|(what, _)| unit_of(what).is_some());
+    for (what, count) in counts {
+        say!("  {count:>14}          {what}");
+    }
+    for (what, minor) in amounts {
+        let (purse, unit) = unit_of(what).unwrap_or((what, Unit::Eur));
+        match unit {
+            Unit::Min => say!("  {minor:>14} minutes  {purse}"),
+            Unit::Eur => say!("  {:>14} euro     {purse}", hundredths(minor)),
+            Unit::Pnt => say!("  {:>14} points   {purse}", hundredths(minor)),
+        }
     }
     if tally.all().next().is_none() {
         say!("  nothing to do");
     }
+}
+
+/// What an amount is of, where a tally's name ends in its unit.
+fn unit_of(what: &str) -> Option<(&str, Unit)> {
+    let (purse, unit) = what.rsplit_once(' ')?;
+    Some((purse, Unit::from_name(unit)?))
+}
+
+fn hundredths(minor: i64) -> String {
+    format!("{}.{:02}", minor / 100, minor % 100)
 }

@@ -146,8 +146,8 @@ pub async fn marked(
     month: NaiveDate,
 ) -> Result<HashMap<LineId, u32>, DbError> {
     let query: Statement<(SqlUuid, Array<SmallInt>)> = statement(
-        "SELECT m.line, array_agg(extract(day FROM m.day)::smallint) FROM occurrence_mark AS m \
-         JOIN plan_line AS l ON l.id = m.line WHERE l.wallet = ANY(?) AND m.mark < 4 \
+        "SELECT m.line, array_agg(extract(day FROM m.day)::smallint) FROM plan_line AS l \
+         JOIN occurrence_mark AS m ON m.line = l.id WHERE l.wallet = ANY(?) AND m.mark < 4 \
          AND m.day >= ? AND m.day < ?::date + interval '1 month' GROUP BY m.line",
     )
     .bind(wallets.iter().map(|wallet| wallet.field()).collect::<Vec<_>>())

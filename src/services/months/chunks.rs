@@ -30,9 +30,10 @@ impl Default for Settings {
 }
 
 /// A chunk names its rows by key; a plan that reads a whole table to find them is never the better one, least of all the one
-/// that was made while the table was empty.
+/// that was made while the table was empty. So joins are made in the order in which they are written: from the chunk's wallets to
+/// their rows.
 const SESSION: &str = "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off; \
-                       SET plan_cache_mode = force_generic_plan;";
+                       SET join_collapse_limit = 1; SET plan_cache_mode = force_generic_plan;";
 
 /// Tries of a chunk: a deadlock or a lock time-out is tried again.
 const ATTEMPTS: u32 = 5;
