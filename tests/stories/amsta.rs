@@ -91,7 +91,7 @@ async fn a_shower_every_other_day_is_traded_for_going_out_every_three_weeks_and_
 
     // today is delivered: the outing, and no shower
     let delivered = stage.month("deliver", &today.to_string());
-    assert_eq!(delivered["delivered"], 1);
+    assert_eq!(delivered["delivered"], "1");
     assert_eq!(stage.purses(), json!({"budget": [budget - 120, 30 * before], "reserve": [reserve, 0]}));
     let delivery = &stage.operations(&month, "delivery")[0];
     assert_eq!(legs(delivery), [("budget", "activity_sales", 120, "activity")]);

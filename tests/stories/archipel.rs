@@ -29,7 +29,7 @@ async fn coffee_is_paid_from_the_zzp_by_card_while_family_does_the_windows() {
     assert_eq!((&windows["price_cents"], &windows["units"]), (&json!(0), &json!(0)));
     stage.plan("douchen", "FREQ=DAILY", &on);
     let opened = stage.month("open", &month);
-    assert_eq!((opened["grants"], opened["budget EUR"], opened["held EUR"]), (1, BUDGET, 76_725));
+    assert_eq!(["grants", "euro budget", "euro held"].map(|what| &*opened[what]), ["1", "3755.24", "767.25"]);
 
     // held: 31 showers x 24.75 = 767.25
     assert_eq!(stage.purses(), json!({"budget": [BUDGET, 76_725]}));
@@ -49,7 +49,7 @@ async fn coffee_is_paid_from_the_zzp_by_card_while_family_does_the_windows() {
     assert_eq!(stage.purses(), json!({"budget": [BUDGET - 500, 76_725]}));
 
     let closed = stage.month("close", &month);
-    assert_eq!((closed["delivered"], closed["delivered at no cost"]), (31, 2));
+    assert_eq!((&*closed["delivered"], &*closed["delivered at no cost"]), ("31", "2"));
     assert_eq!(stage.purses(), json!({}));
     let shown = stage.shown(&month);
     assert_eq!(planned(&shown, "ramen"), [json!([5, 19]), json!([]), json!([5, 19]), json!([])]);
@@ -102,7 +102,7 @@ async fn a_client_in_red_gets_care_all_the_same_and_a_task_appears() {
     stage.plan("begeleiding", "FREQ=DAILY", &format!("{month}-01"));
     let opened = stage.month("open", &month);
     // of 3755.24 - 45.00 = 3710.24 are held 28 x 130.00 = 3640.00; 3 x 130.00 = 390.00 do not fit
-    assert_eq!((opened["held EUR"], opened["expected overruns"]), (364_000, 1));
+    assert_eq!((&*opened["euro held"], &*opened["expected overruns"]), ("3640.00", "1"));
     assert_eq!(stage.purses(), json!({"budget": [BUDGET, 364_000]}));
     // committed 31 x 130.00 = 4030.00: 4030.00 - 3755.24 = 274.76 beyond the budget
     let standing = stage.read(&Stage::at(CLIENT, &format!("/months/{month}/standing")));
@@ -128,7 +128,7 @@ async fn a_client_in_red_gets_care_all_the_same_and_a_task_appears() {
     // 28 days from what is held, day 29 with the free 3755.24 - 3640.00 = 115.24; the organisation bears 14.76 of it, 2 x 130.00, and
     // the shower of 24.75: 299.51
     let closed = stage.month("close", &month);
-    assert_eq!((closed["delivered"], closed.get("left out")), (32, None));
+    assert_eq!((&*closed["delivered"], closed.get("left out")), ("32", None));
     let budget = json!({"opening": 0, "closing": 0, "grant": BUDGET, "sale": -BUDGET});
     assert_eq!(stage.statement(&month), json!({"budget": budget}));
     let deliveries = stage.operations(&month, "delivery");

@@ -186,11 +186,11 @@ impl Stage {
         import(&self.house, kind, file)
     }
 
-    /// `pasje month`; what it told, by name.
-    pub fn month(&self, verb: &str, month: &str) -> HashMap<String, i64> {
+    /// `pasje month`; what it told, by name: `grants` is `1`, `euro budget` is `3755.24`.
+    pub fn month(&self, verb: &str, month: &str) -> HashMap<String, String> {
         let told = self.house.run(&["month", verb, month, "--organisation", "1"]);
-        let counts = told.lines().filter_map(|line| line.trim().split_once("  "));
-        counts.filter_map(|(count, what)| Some((what.to_owned(), count.parse().ok()?))).collect()
+        let lines = told.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
+        lines.map(|words| (words[1..].join(" "), words[0].to_owned())).collect()
     }
 
     pub fn service(&self, code: &str) -> Uuid {
