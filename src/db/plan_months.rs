@@ -202,7 +202,8 @@ pub async fn due(
                 }
                 _ => None,
             };
-            due.insert(*id, Due { wallet, service: line.service, held, is_open: line.open() & bit != 0 });
+            let (is_open, is_done) = (line.open() & bit != 0, line.done & bit != 0);
+            due.insert(*id, Due { wallet, service: line.service, held, is_open, is_done });
         }
     }
     Ok(due)

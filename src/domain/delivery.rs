@@ -96,12 +96,19 @@ pub struct Due {
     pub held: Option<HoldEntry>,
     /// Neither delivered nor given up.
     pub is_open: bool,
+    /// Delivered, and paid where it costs something.
+    pub is_done: bool,
 }
 
 impl Due {
     /// Whether this wallet's line of this service delivers it.
     pub fn is_for(&self, wallet: WalletId, service: Uuid) -> bool {
         self.is_open && self.wallet == wallet && self.service == service
+    }
+
+    /// Whether this wallet's line of this service was delivered before: it is not paid again.
+    pub fn was_delivered(&self, wallet: WalletId, service: Uuid) -> bool {
+        self.is_done && self.wallet == wallet && self.service == service
     }
 
     /// What is free for the line before it is paid.

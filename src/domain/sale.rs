@@ -218,7 +218,7 @@ pub fn decide(state: &mut State, item: &SaleItem, now: DateTime<Utc>) -> Result<
     Ok(Decided::New(deal.commit(state)))
 }
 
-/// The planned day that a line delivers. One that was delivered or given up meanwhile is sold as if nothing was planned.
+/// The planned day that a line delivers. One that was given up meanwhile is sold as if nothing was planned.
 fn due_for<'s>(state: &'s State, wallet: WalletId, line: &BasketLine) -> Option<&'s Due> {
     state.occurrences.get(&line.hold?).filter(|due| due.is_for(wallet, line.service))
 }
@@ -430,7 +430,10 @@ impl<'a> Deal<'a> {
     /// lines, at its own prices.
     fn price(&self, state: &State, wallet: &Wallet, line: &BasketLine, before: u32) -> Result<FundingLine, Problem> {
         let request = &self.item.request;
-        if line.quantity == 0 {
+        let occurrence = line.hold.and_then(|hold| state.occurrences.get(&hold));
+        // What the daily job or another till delivered is paid: an occurrence is paid at most once.
+        let was_delivered = occurrence.is_some_and(|due| due.was_delivered(wallet.id, line.service));
+        if line.quantity == 0 || was_delivered {
             return Ok(FundingLine::LeftOut(LeftOut::AlreadyBooked));
         }
         let in_force = self.item.price_list.as_ref().filter(|list| list.is_valid(self.now));
@@ -552,7 +555,7 @@ impl<'a> Deal<'a> {
                 hold.close();
             }
             if let Some(due) = state.occurrences.get_mut(&id) {
-                (due.is_open, due.held) = (false, None);
+                (due.is_open, due.is_done, due.held) = (false, true, None);
             }
         }
         if let (Some(card), Some(counter)) = (self.operation.card, self.operation.counter)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{Datelike, NaiveDate, Utc};
 use pasje::domain::account::WalletId;
 use pasje::domain::basket::{Basket, BasketLine};
+use pasje::domain::funding::LeftOut;
 use pasje::domain::occurrence::LineId;
 use pasje::domain::operation::{Booked, OperationId, OperationKind, Outcome};
 use pasje::domain::refund::{Client, RefundRequest, VoidRequest};
@@ -109,13 +110,23 @@ async fn a_sale_that_names_a_planned_day_delivers_it_with_its_part_of_the_months
     assert_eq!(till.house.purses(till.client).await[..2], [budget - 5000, held - 5000]);
     assert_eq!(till.house.bits(till.line, &till.month()).await[2], till.bit());
     till.house.verify().await;
-    // the daily job pays it never again, and a second sale is sold as if nothing was planned
+    // the daily job pays it never again
     assert_eq!(till.house.deliver(&till.today.to_string()).await.get("delivered"), 0);
-    let again = till.sell(CARE, SaleMode::Online).await;
-    assert!(!again.operation.lines[0].planned);
-    let forwarded = till.sell(CARE, SaleMode::Forward { instead_of: None }).await;
-    assert_eq!(forwarded.operation.outcome, Outcome::Approved);
-    assert!(!forwarded.operation.lines[0].planned && forwarded.operation.hold_entries.is_empty());
+    till.house.verify().await;
+}
+
+#[tokio::test]
+async fn what_the_daily_job_delivered_is_not_paid_again_by_a_till_that_was_cut_off() {
+    let till = Till::open().await;
+    assert_eq!(till.house.deliver(&till.today.to_string()).await.get("delivered"), 1);
+    let purses = till.house.purses(till.client).await;
+    for mode in [SaleMode::Forward { instead_of: None }, SaleMode::Online] {
+        let sold = till.sell(CARE, mode).await;
+        assert_eq!(sold.operation.outcome, Outcome::AlreadyBooked);
+        assert_eq!(sold.operation.lines[0].left_out, Some(LeftOut::AlreadyBooked));
+        assert!(sold.operation.transfers.is_empty() && sold.operation.hold_entries.is_empty());
+    }
+    assert_eq!(till.house.purses(till.client).await, purses);
     till.house.verify().await;
 }
 
