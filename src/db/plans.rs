@@ -328,7 +328,8 @@ type OfferedRow = (
     (Option<i64>, Option<i64>, Option<i64>),
 );
 
-/// A service of a wallet's organisation; none if there is no such. `function` none: the service's own.
+/// A service of a wallet's organisation; none if there is no such. `function` none: the service's own. (Kind 0: not sold to this
+/// buyer any more.)
 ///
 /// # Errors
 /// [`DbError`].
@@ -343,7 +344,7 @@ pub async fn offered(
     let query: Statement<OfferedSql> = statement(
         "SELECT s.function, k.kind, s.vat_basis_points, s.from_savings, s.council_agreed_on, s.published_on, \
          p.price_cents, p.minutes, p.points \
-         FROM service AS s LEFT JOIN service_kind AS k ON k.service = s.id AND k.buyer = ? \
+         FROM service AS s LEFT JOIN service_kind AS k ON k.service = s.id AND k.buyer = ? AND k.kind > 0 \
          LEFT JOIN LATERAL (SELECT * FROM service_price WHERE service = s.id \
              AND function = coalesce(?, s.function, '') AND from_date <= ? ORDER BY from_date DESC LIMIT 1) AS p ON true \
          WHERE s.id = ? AND s.organisation = ?",

@@ -182,7 +182,7 @@ stored_codes! {
         CardNeeded = 3 "card_needed",
         OverLimit = 4 "over_limit",
         InsufficientFunds = 5 "insufficient_funds",
-        /// Of a forward: its online attempt sold it.
+        /// Sold before: by a forward's online attempt, or as a planned day that was delivered.
         AlreadyBooked = 6 "already_booked",
         /// It could be paid: the card asks for its PIN for as much.
         PinNeeded = 7 "pin_needed",

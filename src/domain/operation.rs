@@ -121,7 +121,7 @@ stored_codes! {
         ApprovedInPart = 2 "approved_in_part",
         /// What was asked is done.
         Booked = 3 "booked",
-        /// A forward of which the online attempt sold everything after all.
+        /// Everything was sold before: a forward's by its online attempt, or a planned day that was delivered.
         AlreadyBooked = 4 "already_booked",
         /// A void of a sale that had not come: it will never be booked.
         CancelledBeforehand = 5 "cancelled_beforehand",

@@ -8,8 +8,8 @@
 //! 4. `card_unknown`, `card_blocked`, `card_expired`, `wallet_closed`,
 //! 5. `card_mac_wrong`, `counter_used`, `counter_too_old`; from here on the counter is used up,
 //!    `amount_exceeded` once the lines have their prices,
-//! 6. of a forward, what the online attempt that it replaces sold after all, and was not given back, is not sold again:
-//!    `already_booked` when nothing else remains,
+//! 6. what was sold before is not sold again: of a forward, what the online attempt that it replaces sold after all and was not
+//!    given back; of any sale, a planned day that was delivered. `already_booked` when nothing else remains,
 //! 7. line by line: `service_unknown`, `price_list_out_of_date`, `card_needed`, `over_limit`, `insufficient_funds`,
 //!    `pin_needed`; the sale is declined, with the first of these, only when no line remains (or one is missing of a `whole` sale),
 //! 8. `approved_in_part`, `approved`.

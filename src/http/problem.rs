@@ -24,6 +24,7 @@ use crate::services::months::MonthError;
 use crate::services::plan_books::PlanError;
 use crate::services::task_lists::TaskError;
 use crate::services::terminals::TerminalError;
+use crate::services::unplanned_care::CareError;
 
 /// A sort of problem.
 #[derive(Debug, PartialEq, Eq)]
@@ -332,6 +333,16 @@ impl From<BookError> for Problem {
             BookError::Problem(problem) => problem.into(),
             BookError::Unavailable(cause) => Self::ours(&UNAVAILABLE, &cause),
             BookError::OutcomeUnknown => Self::ours(&OUTCOME_UNKNOWN, &error),
+        }
+    }
+}
+
+impl From<CareError> for Problem {
+    fn from(error: CareError) -> Self {
+        match error {
+            CareError::LocationUnknown => Self::new(&LOCATION_UNKNOWN),
+            CareError::Book(error) => error.into(),
+            CareError::Sale(error) => error.into(),
         }
     }
 }

@@ -127,15 +127,3 @@ pub async fn draws(
 ) -> Result<Vec<(Uuid, i64, i64, NaiveDate, NaiveDate)>, BookError> {
     Ok(client_records::draws(&*database.connection().await?, wallet).await?)
 }
-
-/// The version that a location of an organisation sells from now; none if there is no such, or it has no prices.
-///
-/// # Errors
-/// [`BookError::Unavailable`].
-pub async fn price_list(
-    database: &Database,
-    organisation: OrganisationId,
-    location: Uuid,
-) -> Result<Option<u32>, BookError> {
-    Ok(client_records::price_list(&*database.connection().await?, organisation, location).await?)
-}

@@ -1,8 +1,6 @@
 //! Keys of the organisations' other systems: added, revoked, and looked up for each request that one signs.
 
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use card_protocol::Secret;
 use chrono::{DateTime, Days, Utc};
@@ -10,17 +8,12 @@ use uuid::Uuid;
 
 use super::book::BookError;
 use super::key_store::{KeyStore, KeyStoreError};
+use super::remembered::Remembered;
 use crate::db::DbError;
 use crate::db::connect::{ConnectError, Database};
 use crate::db::integration_keys::{self, IntegrationKeyRow};
 use crate::domain::account::OrganisationId;
 use crate::domain::integration_key::Scope;
-
-/// How long a key is remembered: one that is revoked is refused this much later at the latest.
-const FRESH: Duration = Duration::from_secs(2);
-
-/// Far more than all systems of all organisations.
-const KEYS_MAX: usize = 10_000;
 
 /// Who holds a key makes a new one in time: three years.
 pub const DAYS_MAX: u32 = 3 * 366;
@@ -134,46 +127,29 @@ impl KnownKey {
     }
 }
 
-/// A key, or that there is none, and since when.
-type Remembered = (Option<Arc<KnownKey>>, Instant);
-
 /// Keys by id, remembered for a moment.
 pub struct IntegrationKeys {
     database: Database,
     keys: Arc<dyn KeyStore>,
-    known: RwLock<HashMap<Uuid, Remembered>>,
+    known: Remembered<KnownKey>,
 }
 
 impl IntegrationKeys {
     /// Of a database, derived from these keys.
     pub fn new(database: Database, keys: Arc<dyn KeyStore>) -> Self {
-        Self { database, keys, known: RwLock::default() }
+        Self { database, keys, known: Remembered::default() }
     }
 
-    /// A key; none if there is no such, which is remembered for as long, so that who asks as nobody costs no more.
+    /// A key; none if there is no such.
     ///
     /// # Errors
     /// [`BookError::Unavailable`].
     pub async fn get(&self, id: Uuid) -> Result<Option<Arc<KnownKey>>, BookError> {
-        if let Some((known, read_at)) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&id)
-            && read_at.elapsed() < FRESH
-        {
-            return Ok(known.clone());
-        }
-        Box::pin(self.look_up(id)).await
-    }
-
-    async fn look_up(&self, id: Uuid) -> Result<Option<Arc<KnownKey>>, BookError> {
-        let conn = self.database.connection().await?;
-        let found = integration_keys::load(&conn, id).await?.map(|row| {
-            let key = self.keys.integration_key(id, &row.key_salt);
-            Arc::new(KnownKey { row, key })
-        });
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= KEYS_MAX {
-            known.clear();
-        }
-        known.insert(id, (found.clone(), Instant::now()));
-        Ok(found)
+        let look_up = async || {
+            let conn = self.database.connection().await?;
+            let found = integration_keys::load(&conn, id).await?;
+            Ok(found.map(|row| KnownKey { key: self.keys.integration_key(id, &row.key_salt), row }))
+        };
+        self.known.get(id, look_up).await
     }
 }

@@ -1,8 +1,6 @@
 //! Terminals: added, moved, renamed, revoked; what they say of themselves; and looked up for each request that one signs.
 
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use card_protocol::Secret;
 use diesel_async::AsyncPgConnection;
@@ -10,17 +8,12 @@ use uuid::Uuid;
 
 use super::book::BookError;
 use super::key_store::{KeyStore, KeyStoreError};
+use super::remembered::Remembered;
 use crate::db::connect::{ConnectError, Database};
 use crate::db::organisations::LocationRow;
 use crate::db::terminals::{Journal, TerminalRow};
 use crate::db::{DbError, forwards, organisations, terminals};
 use crate::domain::sale::Terminal;
-
-/// How long a terminal is remembered: one that is revoked is refused this much later at the latest.
-const FRESH: Duration = Duration::from_secs(2);
-
-/// More than all terminals of a large organisation.
-const TERMINALS_MAX: usize = 100_000;
 
 /// Why nothing happened to a terminal.
 #[derive(Debug, thiserror::Error)]
@@ -178,47 +171,33 @@ pub struct KnownTerminal {
     pub key: Secret,
 }
 
-/// A terminal, or that there is none, and since when.
-type Remembered = (Option<Arc<KnownTerminal>>, Instant);
-
 /// Terminals by id, remembered for a moment.
 pub struct Terminals {
     database: Database,
     keys: Arc<dyn KeyStore>,
-    known: RwLock<HashMap<Uuid, Remembered>>,
+    known: Remembered<KnownTerminal>,
 }
 
 impl Terminals {
     /// Of a database, with these keys.
     pub fn new(database: Database, keys: Arc<dyn KeyStore>) -> Self {
-        Self { database, keys, known: RwLock::default() }
+        Self { database, keys, known: Remembered::default() }
     }
 
-    /// A terminal; none if there is no such, which is remembered for as long, so that who asks as nobody costs no more.
+    /// A terminal; none if there is no such.
     ///
     /// # Errors
     /// [`BookError::Unavailable`].
     pub async fn get(&self, id: Uuid) -> Result<Option<Arc<KnownTerminal>>, BookError> {
-        if let Some((terminal, read_at)) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&id)
-            && read_at.elapsed() < FRESH
-        {
-            return Ok(terminal.clone());
-        }
-        // Boxed, as a query's future is large and every request's would have room for it.
-        Box::pin(self.look_up(id)).await
-    }
-
-    async fn look_up(&self, id: Uuid) -> Result<Option<Arc<KnownTerminal>>, BookError> {
-        let conn = self.database.connection().await?;
-        let terminal = terminals::load(&conn, id).await?.map(|row| {
-            let TerminalRow { terminal, is_revoked, key_salt, .. } = row;
-            Arc::new(KnownTerminal { terminal, is_revoked, key: self.keys.terminal_key(id, &key_salt) })
-        });
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= TERMINALS_MAX {
-            known.clear();
-        }
-        known.insert(id, (terminal.clone(), Instant::now()));
-        Ok(terminal)
+        let look_up = async || {
+            let conn = self.database.connection().await?;
+            let found = terminals::load(&conn, id).await?;
+            Ok(found.map(|TerminalRow { terminal, is_revoked, key_salt, .. }| KnownTerminal {
+                terminal,
+                is_revoked,
+                key: self.keys.terminal_key(id, &key_salt),
+            }))
+        };
+        self.known.get(id, look_up).await
     }
 }

@@ -27,6 +27,17 @@ async fn care_that_staff_note_is_never_refused_and_what_needs_the_card_is_left_o
         serving.send_as(&key, "POST", &target, &care(json!(RESTAURANT), shower.clone()), id).text(),
         booked.text()
     );
+    // told again when other prices hold by now, it is the same request
+    house
+        .sql(&format!(
+            "UPDATE price_list SET superseded_at = now() WHERE location = '{RESTAURANT}' AND superseded_at IS NULL;
+             INSERT INTO price_list (location, version, valid_from) VALUES ('{RESTAURANT}', 4, now());
+             INSERT INTO price SELECT (SELECT max(id) FROM price_list), service, buyer, kind, price_cents * 2, minutes, points,
+                 vat_basis_points FROM price WHERE price_list = (SELECT id FROM price_list WHERE location = '{RESTAURANT}' AND version = 3)"
+        ))
+        .await;
+    let again = serving.send_as(&key, "POST", &target, &care(json!(RESTAURANT), shower.clone()), id);
+    assert_eq!(again.text(), booked.text());
     // on whose word it was booked stands in the ledger
     let told =
         house.text("SELECT format('%s %s %s', authority, terminal, staff) FROM ledger.operation WHERE kind = 1").await;

@@ -16,7 +16,8 @@ use pasje::services::book::{BookError, book};
 use pasje::services::card_proof::CardProof;
 use uuid::Uuid;
 
-use crate::generator::{Dice, Event};
+use crate::dice::Dice;
+use crate::generator::Event;
 use crate::model::{Ask, Leg, Model, Reply, Verdict, WRONG_MAC};
 use crate::support::TestDatabase;
 use crate::world::World;

@@ -8,6 +8,7 @@ mod support;
 
 mod cases;
 mod compare;
+mod dice;
 mod drive;
 mod generator;
 mod model;
@@ -16,7 +17,8 @@ mod paying;
 mod selling;
 mod world;
 
-use generator::{Dice, Event, Generator};
+use dice::Dice;
+use generator::{Event, Generator};
 use model::Model;
 
 /// The seeds of a run: one that is asked for, or these.

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use chrono::NaiveDate;
 use uuid::Uuid;
 
-use crate::generator::Dice;
+use crate::dice::Dice;
 use crate::paying::Scheme;
 
 pub struct World {

@@ -15,7 +15,7 @@ use pasje::domain::operation::OperationId;
 use pasje::domain::sale::{SaleRequest, Terminal};
 use pasje::services::authorise::{Authoriser, Settings as AuthoriserSettings};
 use pasje::services::card_proof::CardProof;
-use pasje::services::months::{self, Settings, Watch};
+use pasje::services::months::{self, Settings};
 use pasje::services::schemes;
 use uuid::Uuid;
 
@@ -120,6 +120,13 @@ pub fn month_of(first: NaiveDate) -> Month {
     Month::new(first.year(), first.month()).unwrap()
 }
 
+/// A job of a month, for all clients, at the hour that is lived.
+macro_rules! job {
+    ($world:expr, $job:path, $what:expr) => {
+        $job(&$world.database, organisation(), $what, false, $world.now(), Settings::default(), Arc::default())
+    };
+}
+
 impl World {
     pub async fn new(dice: &mut Dice, seed: u64, first: NaiveDate) -> World {
         let test = TestDatabase::new().await;
@@ -209,55 +216,23 @@ impl World {
     }
 
     pub async fn open(&self, month: NaiveDate) {
-        let done = months::open::open(
-            &self.database,
-            organisation(),
-            month_of(month),
-            false,
-            self.now(),
-            Settings::default(),
-            Arc::new(Watch::default()),
-        );
-        done.await.unwrap_or_else(|error| panic!("seed {}: {month} is not opened: {error}", self.seed));
+        let done = job!(self, months::open::open, month_of(month)).await;
+        done.unwrap_or_else(|error| panic!("seed {}: {month} is not opened: {error}", self.seed));
     }
 
     pub async fn close(&self, month: NaiveDate) {
-        let done = months::close::close(
-            &self.database,
-            organisation(),
-            month_of(month),
-            false,
-            self.now(),
-            Settings::default(),
-            Arc::new(Watch::default()),
-        );
-        done.await.unwrap_or_else(|error| panic!("seed {}: {month} is not closed: {error}", self.seed));
+        let done = job!(self, months::close::close, month_of(month)).await;
+        done.unwrap_or_else(|error| panic!("seed {}: {month} is not closed: {error}", self.seed));
     }
 
     pub async fn correct(&self, month: NaiveDate) {
-        let done = months::correct::correct(
-            &self.database,
-            organisation(),
-            month_of(month),
-            false,
-            self.now(),
-            Settings::default(),
-            Arc::new(Watch::default()),
-        );
-        done.await.unwrap_or_else(|error| panic!("seed {}: {month} is not corrected: {error}", self.seed));
+        let done = job!(self, months::correct::correct, month_of(month)).await;
+        done.unwrap_or_else(|error| panic!("seed {}: {month} is not corrected: {error}", self.seed));
     }
 
     pub async fn deliver(&self, day: NaiveDate) {
-        let done = months::deliver::deliver(
-            &self.database,
-            organisation(),
-            day,
-            false,
-            self.now(),
-            Settings::default(),
-            Arc::new(Watch::default()),
-        );
-        done.await.unwrap_or_else(|error| panic!("seed {}: {day} is not delivered: {error}", self.seed));
+        let done = job!(self, months::deliver::deliver, day).await;
+        done.unwrap_or_else(|error| panic!("seed {}: {day} is not delivered: {error}", self.seed));
     }
 
     /// All that jobs could book twice.

@@ -34,6 +34,20 @@ async fn after_midnight_days_are_delivered_months_closed_and_opened() {
 }
 
 #[tokio::test]
+async fn data_that_came_late_are_booked_the_day_after_and_not_every_minute() {
+    let house = House::new().await;
+    let client = house.stranger(1).await;
+    at(&house, "2026-04-28T22:00:00Z").await;
+    house.indicate(client, "5VV", "2026-01-01", None).await;
+    at(&house, "2026-04-28T22:01:00Z").await;
+    assert_eq!(house.purses(client).await, [0; 5]);
+    at(&house, "2026-04-29T22:30:00Z").await;
+    assert!(house.purses(client).await[0] > 0, "{:?}", house.purses(client).await);
+    assert_eq!(house.number("SELECT count(*) FROM ledger.operation WHERE kind = 21").await, 1);
+    house.verify().await;
+}
+
+#[tokio::test]
 async fn several_services_keep_a_month_once() {
     let house = House::new().await;
     for number in 1..=6 {

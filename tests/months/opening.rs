@@ -106,17 +106,20 @@ async fn a_client_without_indication_gets_no_grant_and_is_in_the_month_all_the_s
 }
 
 #[tokio::test]
-async fn the_buyer_follows_the_indication_of_the_first_covered_day() {
-    let house = House::new().await;
+async fn the_buyer_follows_the_indication_of_today_whatever_day_or_month_is_gone_through() {
+    let mut house = House::new().await;
     let client = house.stranger(1).await;
     house.indicate(client, "5VV", "2026-04-20", Some("2026-05-02")).await;
+    let at = |day: &str| format!("{day}T10:00:00Z").parse().unwrap();
+    house.now = at("2026-04-19");
     house.open("2026-04").await;
+    assert_eq!(house.number("SELECT buyer FROM wallet").await, 4, "not indicated yet");
+    house.now = at("2026-04-20");
+    house.deliver("2026-04-19").await;
     assert_eq!(house.number("SELECT buyer FROM wallet").await, 1);
-    house.close("2026-04").await;
-    house.open("2026-05").await;
-    assert_eq!(house.number("SELECT buyer FROM wallet").await, 1);
-    house.deliver("2026-05-03").await;
-    assert_eq!(house.number("SELECT buyer FROM wallet").await, 4);
+    house.now = at("2026-05-03");
+    house.deliver("2026-04-30").await;
+    assert_eq!(house.number("SELECT buyer FROM wallet").await, 4, "a day of before is gone through late");
 }
 
 #[tokio::test]

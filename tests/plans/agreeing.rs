@@ -57,6 +57,11 @@ async fn what_is_not_sold_so_is_not_agreed() {
     assert_eq!(refused(elsewhere).await, "there is no such service");
     let unpriced = AgreeRequest { function: Some("tandarts".to_owned()), ..shower.clone() };
     assert!(refused(unpriced).await.contains("no price by this function"));
+    let kind =
+        |kind| format!("UPDATE service_kind SET kind = {kind} WHERE service = '{}' AND buyer = 1", shower.service);
+    house.run(&kind(0)).await;
+    assert_eq!(refused(shower.clone()).await, "the service is not for this buyer", "not sold to this buyer any more");
+    house.run(&kind(1)).await;
     let early = Agreeing { from: "2023-12-31", ..Agreeing::weekly(SHOWER) }.request(wallet);
     assert!(refused(early).await.contains("no price by this function"));
     // W: an extra is sold only when it was published

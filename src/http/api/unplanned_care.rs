@@ -10,12 +10,11 @@ use super::clients::client_of;
 use super::months::{answer_of, sees_euros};
 use crate::domain::basket::{Basket, BasketLine};
 use crate::domain::operation::Answer;
-use crate::domain::sale::{Payer, SaleMode, SaleRequest, Terminal};
 use crate::http::Service;
 use crate::http::integration::{PlansWrite, SentBy};
 use crate::http::json::objects;
-use crate::http::problem::{LOCATION_UNKNOWN, Problem, ProblemBody};
-use crate::services::client_records;
+use crate::http::problem::{Problem, ProblemBody};
+use crate::services::unplanned_care::{self, CareRequest};
 
 /// What was done for a client that was not planned.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -59,15 +58,17 @@ pub async fn note_care(
     number: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let (id, client) = (sent.id()?, client_of(&service, &sent.by, &number).await?);
-    let (organisation, euros) = (sent.by.organisation, sees_euros(&sent.by, &client));
-    let location = sent.body.location.or(client.location).ok_or_else(|| Problem::new(&LOCATION_UNKNOWN))?;
-    let price_list = client_records::price_list(&service.database, organisation, location).await?;
-    let price_list = price_list.ok_or_else(|| Problem::new(&LOCATION_UNKNOWN))?;
+    let euros = sees_euros(&sent.by, &client);
     let line = |line: UnplannedLine| BasketLine { service: line.service, quantity: line.quantity, hold: None };
-    let basket = Basket::new(sent.body.lines.into_iter().map(line).collect())?;
-    let terminal = Terminal { id: sent.by.key, organisation, location };
-    let (payer, staff) = (Payer::ByName { wallet: client.wallet }, Some(sent.body.staff));
-    let request = SaleRequest { id, terminal, payer, mode: SaleMode::Online, staff, price_list, basket };
-    let booked = service.authoriser.sell(request).await?;
+    let request = CareRequest {
+        id,
+        wallet: client.wallet,
+        key: sent.by.key,
+        staff: sent.body.staff,
+        location: sent.body.location,
+        home: client.location,
+        basket: Basket::new(sent.body.lines.into_iter().map(line).collect())?,
+    };
+    let booked = unplanned_care::note(&service.database, &service.authoriser, request).await?;
     Ok(HttpResponse::Ok().json(answer_of(&booked, euros)))
 }

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use diesel_async::AsyncPgConnection;
 
+use super::chunk::Chunk;
 use super::chunks::{self, Settings, Work};
 use super::deliver::{Rows, hold_of};
-use super::entitled::{Clients, Rules};
+use super::entitled::Rules;
 use super::plan::Plans;
 use super::{MonthError, Tally, Watch, next_month, today};
 use crate::db::connect::Database;
@@ -70,32 +71,24 @@ impl Work for ClosingMonth {
     ) -> Result<Tally, MonthError> {
         let shared: &AsyncPgConnection = conn;
         let month = self.rules.month;
-        let locked = match batch {
-            Some(_) => wallets::lock(shared, ids).await?,
-            None => wallets::look(shared, ids).await?,
-        };
-        let schemes = locked.schemes();
-        let now = batch.map_or_else(Utc::now, |batch| batch.booked_at);
-        let organisations = [self.organisation];
-        let (all, done, clients, mut plans, dates) = tokio::try_join!(
+        let mut chunk = Chunk::load(shared, batch, self.organisation, ids, month).await?;
+        let wallets = std::mem::take(&mut chunk.wallets);
+        let (now, book_date) = (chunk.now, chunk.book_date);
+        let (done, mut plans) = tokio::try_join!(
             biased;
-            wallets::read(shared, locked),
             month_phases::done(shared, ids, month.first()),
-            Clients::load(shared, ids, month),
             Plans::load(shared, ids, month),
-            wallets::book_dates(shared, &organisations, now),
         )?;
-        let book_date = dates.get(&self.organisation).copied().ok_or(DbError::Corrupt("organisation.time_zone"))?;
         let mut rows = Rows::default();
         let (mut ends, mut entered) = (Vec::new(), Vec::new());
         let is_due = |wallet: &Wallet| !wallet.is_closed && wallet.month == Some(month.first());
-        for mut wallet in all.into_iter().filter(is_due) {
+        for mut wallet in wallets.into_iter().filter(is_due) {
             rows.tally.add("wallets", 1);
-            let absent = clients.absent_days(wallet.id, month);
+            let absent = chunk.clients.absent_days(wallet.id, month);
             let hold = hold_of(&done, wallet.id);
             let gone = plans.go_through(&mut wallet, absent, u32::MAX, id_of_ours(now)?, hold)?;
             rows.take(&wallet, gone, book_date);
-            let scheme = schemes.get(&wallet.id).copied().ok_or(DbError::Moved)?;
+            let scheme = chunk.scheme_of(wallet.id)?;
             let closings = match self.rules.scheme(scheme) {
                 Some(scheme) => month_close::close(&scheme.close, &wallet, month.first().month() == 12)?,
                 // A wallet without rules loses nothing.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Months, NaiveDate, Utc};
 use diesel_async::AsyncPgConnection;
 
+use super::chunk::Chunk;
 use super::chunks::{self, Settings, Work};
 use super::entitled::{Clients, Rules, compute};
 use super::{MonthError, Tally, Watch, today};
@@ -96,22 +97,12 @@ impl Work for Correcting {
     ) -> Result<Tally, MonthError> {
         let shared: &AsyncPgConnection = conn;
         let month = self.rules.month;
-        let locked = match batch {
-            Some(_) => wallets::lock(shared, ids).await?,
-            None => wallets::look(shared, ids).await?,
-        };
-        let now = batch.map_or_else(Utc::now, |batch| batch.booked_at);
-        let organisations = [self.organisation];
-        let (all, clients, revisions, dates) = tokio::try_join!(
-            biased;
-            wallets::read(shared, locked),
-            Clients::load(shared, ids, month),
-            month_grants::of_month(shared, ids, month.first()),
-            wallets::book_dates(shared, &organisations, now),
-        )?;
-        let book_date = dates.get(&self.organisation).copied().ok_or(DbError::Corrupt("organisation.time_zone"))?;
+        let mut chunk = Chunk::load(shared, batch, self.organisation, ids, month).await?;
+        let wallets = std::mem::take(&mut chunk.wallets);
+        let (now, book_date) = (chunk.now, chunk.book_date);
+        let revisions = month_grants::of_month(shared, ids, month.first()).await?;
         let mut rows = Rows::default();
-        let differences = differences(&self.rules, &clients, all, revisions, &mut rows)?;
+        let differences = differences(&self.rules, &chunk.clients, wallets, revisions, &mut rows)?;
         let mut reach = lock_buffers(shared, batch.is_some(), self.organisation, &differences).await?;
         for difference in differences {
             book_difference(difference, month, book_date, now, &mut reach, &mut rows)?;

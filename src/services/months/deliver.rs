@@ -8,8 +8,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use diesel_async::AsyncPgConnection;
 
+use super::chunk::Chunk;
 use super::chunks::{self, Settings, Work};
-use super::entitled::{Clients, Rules};
+use super::entitled::Rules;
 use super::plan::{Gone, Plans};
 use super::{MonthError, Tally, Watch, next_month, today};
 use crate::db::connect::Database;
@@ -40,13 +41,14 @@ pub async fn deliver(
     watch: Arc<Watch>,
 ) -> Result<Tally, MonthError> {
     let conn = database.connection().await?;
-    if today(&conn, organisation, now).await? < day {
+    let today = today(&conn, organisation, now).await?;
+    if today < day {
         return Err(MonthError::DayNotCome(day));
     }
     let month = Month::new(day.year(), day.month()).ok_or_else(|| corrupt("a day"))?;
     let rules = Rules::load(&conn, organisation, month).await?;
     drop(conn);
-    let work = Delivering { organisation, days_left: (next_month(month)? - day).num_days() - 1, rules, day };
+    let work = Delivering { organisation, days_left: (next_month(month)? - day).num_days() - 1, rules, day, today };
     let tally = chunks::run(database, Arc::new(work), settings, dry_run, watch).await?;
     if !dry_run {
         months::captured(&*database.connection().await?, organisation, day).await?;
@@ -58,6 +60,8 @@ struct Delivering {
     organisation: OrganisationId,
     rules: Rules,
     day: NaiveDate,
+    /// Who buys follows the indication of today, whatever day is gone through.
+    today: NaiveDate,
     /// After this one, in its month.
     days_left: i64,
 }
@@ -112,37 +116,29 @@ impl Work for Delivering {
     ) -> Result<Tally, MonthError> {
         let shared: &AsyncPgConnection = conn;
         let month = self.rules.month;
-        let locked = match batch {
-            Some(_) => wallets::lock(shared, ids).await?,
-            None => wallets::look(shared, ids).await?,
-        };
-        let schemes = locked.schemes();
-        let now = batch.map_or_else(Utc::now, |batch| batch.booked_at);
-        let organisations = [self.organisation];
-        let (all, done, clients, mut plans, dates) = tokio::try_join!(
+        let mut chunk = Chunk::load(shared, batch, self.organisation, ids, month).await?;
+        let wallets = std::mem::take(&mut chunk.wallets);
+        let (now, book_date) = (chunk.now, chunk.book_date);
+        let (done, mut plans) = tokio::try_join!(
             biased;
-            wallets::read(shared, locked),
             month_phases::done(shared, ids, month.first()),
-            Clients::load(shared, ids, month),
             Plans::load(shared, ids, month),
-            wallets::book_dates(shared, &organisations, now),
         )?;
-        let book_date = dates.get(&self.organisation).copied().ok_or(DbError::Corrupt("organisation.time_zone"))?;
         let mut rows = Rows::default();
         let mut entered = Vec::new();
         let mut warned = Vec::new();
         let is_due = |wallet: &Wallet| !wallet.is_closed && wallet.month == Some(month.first());
-        for mut wallet in all.into_iter().filter(is_due) {
+        for mut wallet in wallets.into_iter().filter(is_due) {
             rows.tally.add("wallets", 1);
             let before = wallet.clone();
-            let absent = clients.absent_days(wallet.id, month);
+            let absent = chunk.clients.absent_days(wallet.id, month);
             let days = 1_u32 << self.day.day0();
             let hold = hold_of(&done, wallet.id);
             let gone = plans.go_through(&mut wallet, absent, days, id_of_ours(now)?, hold)?;
             rows.take(&wallet, gone, book_date);
-            let scheme = schemes.get(&wallet.id).copied().ok_or(DbError::Moved)?;
+            let scheme = chunk.scheme_of(wallet.id)?;
             warned.extend(self.warning(&wallet, scheme)?);
-            wallet.buyer = clients.buyer_on(&wallet, std::iter::once(self.day));
+            wallet.buyer = chunk.clients.buyer_on(&wallet, self.today);
             if wallet.buyer != before.buyer {
                 entered.push((wallet.clone(), scheme));
             }

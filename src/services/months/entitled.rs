@@ -98,12 +98,12 @@ impl Clients {
     }
 
     /// Who buys on a day: by the indication that covers it. A client who never had one stays what the wallet says.
-    pub fn buyer_on(&self, wallet: &Wallet, mut days: impl Iterator<Item = NaiveDate>) -> Buyer {
+    pub fn buyer_on(&self, wallet: &Wallet, day: NaiveDate) -> Buyer {
         let indications = self.indications(wallet.id);
         if indications.is_empty() {
             return wallet.buyer;
         }
-        let covering = days.find_map(|day| indications.iter().find(|indication| indication.period.has(day)));
+        let covering = indications.iter().find(|indication| indication.period.has(day));
         match covering.map(|indication| indication.package.delivery) {
             Some(Delivery::Verblijf) => Buyer::Verblijf,
             Some(Delivery::Vpt) => Buyer::Vpt,

@@ -1,12 +1,12 @@
 //! What of an organisation's months is due: days that are over are delivered, months that are over closed, the month of today
-//! opened. Under a lock of the organisation's, so that of several services one does it.
+//! opened, and once a day this month and the one before it corrected by the data of today. Under a lock of the organisation's, so that of several services one does it.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use diesel_async::AsyncPgConnection;
 
-use super::{MonthError, Settings, Watch, close, deliver, open, today};
+use super::{MonthError, Settings, Watch, close, correct, deliver, open, today};
 use crate::db::connect::Database;
 use crate::db::{corrupt, months};
 use crate::domain::account::OrganisationId;
@@ -80,6 +80,14 @@ impl Keeping<'_> {
         }
         self.enter(conn, month_of(today)?).await?;
         if first < today {
+            // Data that came late since yesterday: this month's, and that of before it, which may be closed.
+            let this_month = month_of(today)?;
+            let before = this_month.first().pred_opt().map(month_of).transpose()?;
+            for month in before.into_iter().chain([this_month]) {
+                let (database, settings) = (self.database, Settings::default());
+                correct::correct(database, self.organisation, month, false, self.now, settings, self.watch.clone())
+                    .await?;
+            }
             tell(self.database, self.organisation, month_of(today)?, self.now).await?;
         }
         if last.is_none() && first == today {

@@ -5,6 +5,7 @@
 //! revisions of `month_grant`, bits of `plan_month`), so they may be killed anywhere and run again. Two workers take chunks in
 //! turn, each on a connection of its own. The shared buffer is everybody's: it is changed last, once a chunk.
 
+mod chunk;
 mod chunks;
 pub mod close;
 pub mod correct;

@@ -6,9 +6,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use diesel_async::AsyncPgConnection;
 
+use super::chunk::Chunk;
 use super::chunks::{self, Settings, Work};
 use super::entitled::{Clients, Computed, Rules, compute, compute_provisional};
 use super::plan::Plans;
@@ -47,17 +48,20 @@ pub async fn open(
     watch: Arc<Watch>,
 ) -> Result<Tally, MonthError> {
     let conn = database.connection().await?;
-    if today(&conn, organisation, now).await? < month.first() {
+    let today = today(&conn, organisation, now).await?;
+    if today < month.first() {
         return Err(MonthError::NotBegun(month));
     }
     let rules = Rules::load(&conn, organisation, month).await?;
     drop(conn);
-    chunks::run(database, Arc::new(Opening { organisation, rules }), settings, dry_run, watch).await
+    chunks::run(database, Arc::new(Opening { organisation, rules, today }), settings, dry_run, watch).await
 }
 
 struct Opening {
     organisation: OrganisationId,
     rules: Rules,
+    /// Who buys follows the indication of today, whatever month is opened.
+    today: NaiveDate,
 }
 
 /// What a chunk writes.
@@ -86,31 +90,22 @@ impl Work for Opening {
     ) -> Result<Tally, MonthError> {
         let shared: &AsyncPgConnection = conn;
         let month = self.rules.month;
-        let locked = match batch {
-            Some(_) => wallets::lock(shared, ids).await?,
-            None => wallets::look(shared, ids).await?,
-        };
-        let schemes = locked.schemes();
-        let now = batch.map_or_else(Utc::now, |batch| batch.booked_at);
-        let organisations = [self.organisation];
-        let (wallets, done, clients, mut plans, dates) = tokio::try_join!(
+        let mut chunk = Chunk::load(shared, batch, self.organisation, ids, month).await?;
+        let wallets = std::mem::take(&mut chunk.wallets);
+        let (now, book_date) = (chunk.now, chunk.book_date);
+        let (done, mut plans) = tokio::try_join!(
             biased;
-            wallets::read(shared, locked),
             month_phases::done(shared, ids, month.first()),
-            Clients::load(shared, ids, month),
             Plans::agreed(shared, ids, month),
-            wallets::book_dates(shared, &organisations, now),
         )?;
-        let book_date = dates.get(&self.organisation).copied().ok_or(DbError::Corrupt("organisation.time_zone"))?;
         let is_due = |wallet: &Wallet| {
             let is_here = wallet.month.is_none_or(|in_month| in_month == month.first());
             !wallet.is_closed && is_here && !done.contains_key(&(wallet.id, Phase::Holds as i16))
         };
         let mut due = Vec::with_capacity(wallets.len());
         for wallet in wallets.into_iter().filter(is_due) {
-            let scheme = schemes.get(&wallet.id).copied().ok_or(DbError::Moved)?;
-            let scheme = self.rules.version_of(scheme, &wallet);
-            let computed = compute(&self.rules, &clients, wallet.id, scheme);
+            let scheme = self.rules.version_of(chunk.scheme_of(wallet.id)?, &wallet);
+            let computed = compute(&self.rules, &chunk.clients, wallet.id, scheme);
             due.push((wallet, scheme, computed));
         }
         let wrong: Vec<WalletId> =
@@ -118,7 +113,7 @@ impl Work for Opening {
         let last = month_grants::last_before(shared, &wrong, month.first()).await?;
         let mut rows = Rows::default();
         for (wallet, scheme, computed) in due {
-            let client = Client { opening: self, clients: &clients, done: &done, last: &last, book_date, now };
+            let client = Client { opening: self, clients: &chunk.clients, done: &done, last: &last, book_date, now };
             client.open(wallet, scheme, computed, &mut plans, &mut rows)?;
         }
         if let Some(batch) = batch {
@@ -134,7 +129,7 @@ struct Client<'a> {
     clients: &'a Clients,
     done: &'a Done,
     last: &'a HashMap<WalletId, GrantRow>,
-    book_date: chrono::NaiveDate,
+    book_date: NaiveDate,
     now: DateTime<Utc>,
 }
 
@@ -150,7 +145,7 @@ impl Client<'_> {
         let rules = &self.opening.rules;
         let month = rules.month;
         wallet.month = Some(month.first());
-        wallet.buyer = self.clients.buyer_on(&wallet, month.days());
+        wallet.buyer = self.clients.buyer_on(&wallet, self.opening.today);
         if let Some(of_scheme) = rules.scheme(scheme) {
             wallet.rules = of_scheme.paying;
         }
