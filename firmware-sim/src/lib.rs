@@ -11,7 +11,8 @@
 //! - [`enrolment`]: how a terminal gets its key. [`heartbeat`] and [`wipe`]: how it is moved and revoked.
 //! - [`files`]: where keys, counters and sequences are kept.
 //! - [`till`] and [`journal`]: a till that goes on without a connection, and what it sold meanwhile.
-//! - [`till_screen`] and [`phrases`]: what staff and client see.
+//! - [`till_screen`] and [`phrases`]: what staff and client see; [`till_page`] the same in a browser. [`desk`]: what each way of
+//!   driving a till does beside selling.
 //! - [`vending`] and [`machine_screen`]: an unattended machine, and what it shows.
 //! - [`fleet`]: many terminals and cards at once.
 //! - [`simulation`]: a world of tills, cards, a bad network and thieves, from a seed, against a model.
@@ -22,6 +23,7 @@ pub mod card;
 pub mod card_script;
 pub mod client;
 pub mod clock;
+pub mod desk;
 pub mod dutch_time;
 pub mod enrolment;
 pub mod enrolment_screen;
@@ -49,6 +51,7 @@ pub mod signature;
 pub mod simulation;
 pub mod terminal;
 pub mod till;
+pub mod till_page;
 pub mod till_screen;
 pub mod till_words;
 pub mod tls;

@@ -269,7 +269,7 @@ pub enum Recovered {
 }
 
 /// What the screen says about the till.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct State {
     pub link: Link,
@@ -346,6 +346,8 @@ pub struct Till {
     /// Of planted faults alone.
     own_sequence: u64,
     approved_before: Option<String>,
+    /// The card that signed last.
+    last_card: Option<Uuid>,
     /// How much the service was ahead when this machine's clock was confirmed, and its latest time: see [`crate::clock`].
     confirmed_offset_ms: Option<i64>,
     clock_floor_ms: u64,
@@ -394,6 +396,7 @@ impl Till {
             last_ms: now_ms,
             own_sequence: 0,
             approved_before: None,
+            last_card: None,
             confirmed_offset_ms: None,
             clock_floor_ms,
         };
@@ -443,6 +446,11 @@ impl Till {
     /// Where it stands: the service may have moved it.
     pub const fn location(&self) -> Uuid {
         self.setup.location
+    }
+
+    /// The card that signed the sale under way, or the last one.
+    pub const fn last_card(&self) -> Option<Uuid> {
+        self.last_card
     }
 
     /// Goes on with a journal that was opened anew after its disk failed.

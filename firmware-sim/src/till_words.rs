@@ -235,16 +235,29 @@ pub fn state(state: &State, now_ms: u64, language: Language) -> String {
     ];
     parts.push(ages.map(|(what, time_ms)| format!("{what} {}", at(time_ms))).join("; "));
     let mut text = parts.join(if state.waiting > 0 { "\n" } else { "; " });
+    for trouble in troubles(state, language) {
+        text.push_str(&format!("\n! {trouble}"));
+    }
+    if state.undoing > 0 {
+        let words = language.pick("wordt nagevraagd of ongedaan gemaakt", "being asked for or undone");
+        text.push_str(&format!("\n  {} {words}", state.undoing));
+    }
+    text
+}
+
+/// What of a till is not as it should be, and what staff do about it.
+pub fn troubles(state: &State, language: Language) -> Vec<String> {
+    let mut troubles = Vec::new();
     match &state.stuck {
-        Some(Stuck::Conflict(what)) => text.push_str(&format!(
-            "\n! {} ({what})",
+        Some(Stuck::Conflict(what)) => troubles.push(format!(
+            "{} ({what})",
             language.pick(
                 "De wachtende verkopen kloppen niet met de centrale. Bel beheer; verkopen met verbinding kan gewoon.",
                 "The waiting sales contradict the service. Call the office; selling with a connection goes on.",
             )
         )),
-        Some(Stuck::Refused(what)) => text.push_str(&format!(
-            "\n! {} ({what})",
+        Some(Stuck::Refused(what)) => troubles.push(format!(
+            "{} ({what})",
             language.pick(
                 "De centrale neemt de wachtende verkopen niet aan. De kassa bewaart ze en probeert het weer.",
                 "The service does not take the waiting sales. The till keeps them and tries again.",
@@ -253,8 +266,8 @@ pub fn state(state: &State, now_ms: u64, language: Language) -> String {
         None => {}
     }
     if let Some(what) = &state.problem {
-        text.push_str(&format!(
-            "\n! {} ({what})",
+        troubles.push(format!(
+            "{} ({what})",
             language.pick(
                 "De centrale antwoordt niet zoals het hoort; blijft dit zo, bel dan beheer. Verkopen kan gewoon.",
                 "The service does not answer as it should; if this goes on, call the office. Selling goes on.",
@@ -264,16 +277,12 @@ pub fn state(state: &State, now_ms: u64, language: Language) -> String {
     if let Some(what) = &state.own_problem {
         let words =
             language.pick("Er gaat iets mis in de kassa; bel beheer", "Something fails in the till; call the office");
-        text.push_str(&format!("\n! {words} ({what})"));
+        troubles.push(format!("{words} ({what})"));
     }
     if let Some(fault) = &state.journal_fault {
-        text.push_str(&format!("\n! {}", refusal(&Refusal::Journal(fault.clone()), language)));
+        troubles.push(refusal(&Refusal::Journal(fault.clone()), language));
     }
-    if state.undoing > 0 {
-        let words = language.pick("wordt nagevraagd of ongedaan gemaakt", "being asked for or undone");
-        text.push_str(&format!("\n  {} {words}", state.undoing));
-    }
-    text
+    troubles
 }
 
 /// That the till was closed, and what must be seen to.

@@ -10,6 +10,7 @@ mod cards;
 mod counter;
 mod enrolled;
 mod lost;
+mod page;
 mod program;
 #[path = "../api/service.rs"]
 #[allow(dead_code)]

@@ -34,6 +34,16 @@ impl ReaderArguments {
         self.open_until(stopped_by_ctrl_c(), language, say)
     }
 
+    /// How it is used, wherever it is opened.
+    pub(super) fn options(&self) -> ReaderOptions {
+        ReaderOptions {
+            name: self.reader.clone().filter(|name| !name.is_empty()),
+            patience: Duration::from_secs(self.card_seconds),
+            slow_after: Duration::from_millis(self.card_timeout_ms),
+            stop: Arc::default(),
+        }
+    }
+
     /// The same; waiting ends when this is set.
     pub(super) fn open_until(
         &self,
@@ -41,12 +51,7 @@ impl ReaderArguments {
         language: Language,
         mut say: Box<dyn FnMut(&str) + Send>,
     ) -> Result<PcscReader, ReaderFault> {
-        let options = ReaderOptions {
-            name: self.reader.clone().filter(|name| !name.is_empty()),
-            patience: Duration::from_secs(self.card_seconds),
-            slow_after: Duration::from_millis(self.card_timeout_ms),
-            stop,
-        };
+        let options = ReaderOptions { stop, ..self.options() };
         PcscReader::open(options, Box::new(move |wanted| say(wanted.words(language))))
     }
 }

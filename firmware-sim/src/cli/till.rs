@@ -1,6 +1,7 @@
 //! `firmware-sim till`: a till that staff use, with the service and without it.
 
 use std::io::IsTerminal as _;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use clap::Args;
 use firmware_sim::client::Client;
+use firmware_sim::desk::Desk;
 use firmware_sim::enrolment::enrol;
 use firmware_sim::enrolment_screen;
 use firmware_sim::files::{RESERVE, TERMINAL_FILE, TerminalOnFile};
@@ -15,6 +17,7 @@ use firmware_sim::journal::{Journal, file_disk};
 use firmware_sim::phrases::Language;
 use firmware_sim::random::{Random, now_ms};
 use firmware_sim::till::{FileCache, Setup, Till};
+use firmware_sim::till_page::driver::{Cards, Left};
 use firmware_sim::till_screen::Screen;
 use firmware_sim::till_words;
 use firmware_sim::wipe::{CACHE_FILE, Delivered, JOURNAL_FILE, wipe};
@@ -26,6 +29,7 @@ use super::{Failure, LanguageCode, parse_quantity};
 
 mod console;
 mod counter;
+mod page;
 
 use counter::{Counter, Ended, Sold};
 
@@ -65,6 +69,12 @@ pub(super) struct TillArguments {
     /// Who of the staff sells
     #[arg(long, value_name = "UUID")]
     staff: Option<Uuid>,
+    /// Serves the till's page to the browser on this machine, at this address; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with_all = ["sell", "card", "by_name", "forward", "status"])]
+    page: Option<SocketAddr>,
+    /// With --page: virtual cards that can be held to the till with a click, the card files of a folder
+    #[arg(long, value_name = "FOLDER", requires = "page", conflicts_with = "reader")]
+    tray: Option<PathBuf>,
     /// Sends what waits, and ends; status 1 if something still waits
     #[arg(long)]
     forward: bool,
@@ -74,9 +84,9 @@ pub(super) struct TillArguments {
 }
 
 impl TillArguments {
-    /// Whether it waits for a card, and must hear of Ctrl-C meanwhile.
+    /// Whether it waits for a card, and must hear of Ctrl-C or answer its page meanwhile.
     pub(super) const fn waits_for_a_card(&self) -> bool {
-        self.reader.is_used()
+        self.reader.is_used() || self.page.is_some()
     }
 }
 
@@ -87,17 +97,24 @@ pub(super) async fn run(arguments: TillArguments) -> Result<ExitCode, Failure> {
     counter.say_recovered();
     counter.catch_up().await;
     if counter.is_revoked() {
-        return withdraw(counter).await;
+        return withdraw(counter.desk, language).await;
     }
     if arguments.status {
         // what is on the disk, and whether the service answers now
-        print!("{}", till_words::wrapped(&till_words::state(&counter.till.state(), counter.now_ms(), language)));
+        print!(
+            "{}",
+            till_words::wrapped(&till_words::state(&counter.desk.till.state(), counter.desk.now_ms(), language))
+        );
         return counter.close();
     }
     if arguments.forward {
-        counter.deliver().await;
-        let waiting = counter.till.state().waiting;
-        print!("{}", till_words::wrapped(&till_words::state(&counter.till.state(), counter.now_ms(), language)));
+        counter.desk.deliver().await;
+        counter.after_work();
+        let waiting = counter.desk.till.state().waiting;
+        print!(
+            "{}",
+            till_words::wrapped(&till_words::state(&counter.desk.till.state(), counter.desk.now_ms(), language))
+        );
         counter.close()?;
         return Ok(if waiting == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
@@ -105,7 +122,7 @@ pub(super) async fn run(arguments: TillArguments) -> Result<ExitCode, Failure> {
         let sold = counter.sell(&arguments.sell, arguments.by_name).await?;
         counter.catch_up().await;
         if counter.is_revoked() {
-            return withdraw(counter).await;
+            return withdraw(counter.desk, language).await;
         }
         counter.close()?;
         return Ok(match sold {
@@ -113,12 +130,27 @@ pub(super) async fn run(arguments: TillArguments) -> Result<ExitCode, Failure> {
             Sold::Nothing => ExitCode::FAILURE,
         });
     }
+    if let Some(address) = arguments.page {
+        let cards = match &arguments.tray {
+            Some(folder) => Cards::Tray(page::tray(folder)?),
+            None => Cards::Reader(arguments.reader.options()),
+        };
+        let (desk, left) = page::run(counter.desk, cards, arguments.staff, address, language).await?;
+        return match left {
+            Left::Quit => {
+                print!("{}", till_words::wrapped(&till_words::closed(&desk.till.state(), language)));
+                desk.close()?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Left::Revoked => withdraw(desk, language).await,
+        };
+    }
     match console::run(&mut counter).await? {
         Ended::Quit => {
-            print!("{}", till_words::wrapped(&till_words::closed(&counter.till.state(), language)));
+            print!("{}", till_words::wrapped(&till_words::closed(&counter.desk.till.state(), language)));
             counter.close()
         }
-        Ended::Revoked => withdraw(counter).await,
+        Ended::Revoked => withdraw(counter.desk, language).await,
     }
 }
 
@@ -162,9 +194,7 @@ fn open(arguments: &TillArguments, mut file: TerminalOnFile, language: Language)
     let till = Till::open(setup, journal, Box::new(store), Box::new(Random::default()), now_ms())?;
     let has_colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
     Ok(Counter {
-        till,
-        client,
-        file,
+        desk: Desk { till, client, file },
         screen: Screen { language, has_colour },
         card: arguments.card.clone(),
         reader: arguments.reader.clone(),
@@ -175,14 +205,13 @@ fn open(arguments: &TillArguments, mut file: TerminalOnFile, language: Language)
 }
 
 /// A withdrawn terminal keeps nothing: all was delivered, or it says what was not.
-async fn withdraw(mut counter: Counter) -> Result<ExitCode, Failure> {
-    counter.deliver().await;
-    let language = counter.screen.language;
-    let state = counter.till.state();
+async fn withdraw(mut desk: Desk, language: Language) -> Result<ExitCode, Failure> {
+    desk.deliver().await;
+    let state = desk.till.state();
     // of a journal that cannot be read nobody knows what waits in it
     let is_all = state.waiting == 0 && state.journal_fault.is_none();
     let delivered = if is_all { Delivered::All } else { Delivered::NotAll };
-    let file = counter.into_file();
+    let file = desk.into_file();
     let wiped = wipe(file, delivered)?;
     let words = language.pick(
         "Deze kassa is ingetrokken. Alles wat hij wist, is gewist; hij kan opnieuw worden aangemeld",

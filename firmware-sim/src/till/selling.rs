@@ -109,6 +109,7 @@ impl Till {
         if self.is_revoked {
             return Err(TillError::Revoked);
         }
+        self.last_card = None;
         let priced = match self.cache.assortment() {
             None => Err(Refusal::NothingKnown),
             // the service takes nothing by name of which nobody says who registered it
@@ -283,6 +284,7 @@ impl Till {
 
     fn signed(&mut self, sale: &mut Sale, card: [u8; 16], asked: &Authorise, signed: &Authorised, now_ms: u64) {
         let tap = card_tap(card, asked, signed);
+        self.last_card = Some(tap.id);
         match (asked.is_online, signed.decision) {
             (true, Decision::Online) => self.attempt(sale, Payer::Card(tap.clone()), Some(tap), now_ms),
             (true, Decision::Declined) => self.want_script(sale, tap, now_ms),

@@ -86,16 +86,16 @@ pub(super) async fn run(counter: &mut Counter) -> Result<Ended, Failure> {
     print!("\n{}", said_of(counter));
     println!(" {}", language.pick("Typ `hulp` voor wat hier kan.", "Type `help` for what can be done here."));
     let mut bill: Vec<SaleLine> = Vec::new();
-    let mut shown = counter.till.state().link;
+    let mut shown = counter.desk.till.state().link;
     loop {
         let line = loop {
-            counter.look_at_clock();
+            counter.desk.look_at_clock();
             let line = tokio::select! {
                 biased;
                 line = counter.lines.recv() => Some(line),
                 // as `stop` does
                 _ = tokio::signal::ctrl_c() => Some(None),
-                goes_on = work(&mut counter.till, &mut counter.client) => {
+                goes_on = work(&mut counter.desk.till, &mut counter.desk.client) => {
                     if !goes_on {
                         return Ok(Ended::Revoked);
                     }
@@ -106,13 +106,13 @@ pub(super) async fn run(counter: &mut Counter) -> Result<Ended, Failure> {
                 break line;
             }
             counter.after_work();
-            let link = counter.till.state().link;
+            let link = counter.desk.till.state().link;
             if link != shown {
                 shown = link;
                 print!("\n{}", said_of(counter));
             }
         };
-        counter.till.set_aside();
+        counter.desk.till.set_aside();
         let Some(line) = line else { return Ok(Ended::Quit) };
         match read(&line) {
             Err(what) => println!(
@@ -129,7 +129,7 @@ pub(super) async fn run(counter: &mut Counter) -> Result<Ended, Failure> {
                 }
                 // a change that was shown is not shown once more
                 if says_state {
-                    shown = counter.till.state().link;
+                    shown = counter.desk.till.state().link;
                 }
             }
         }
@@ -158,19 +158,19 @@ async fn act(counter: &mut Counter, bill: &mut Vec<SaleLine>, typed: Typed) -> R
         Typed::Pay => pay(counter, bill, None).await?,
         Typed::Name(wallet) => pay(counter, bill, Some(wallet)).await?,
         Typed::List => {
-            if let Some(assortment) = counter.till.cache().assortment() {
+            if let Some(assortment) = counter.desk.till.cache().assortment() {
                 print!("{}", counter.screen.catalogue(assortment));
             }
         }
         Typed::Void(sale, wallet) => void(counter, sale, wallet)?,
         Typed::Status => print!("{}", said_of(counter)),
         Typed::Connect => {
-            counter.till.try_now();
+            counter.desk.till.try_now();
             counter.catch_up().await;
             print!("{}", said_of(counter));
         }
         Typed::Item(name, quantity) => {
-            let Some(assortment) = counter.till.cache().assortment() else {
+            let Some(assortment) = counter.desk.till.cache().assortment() else {
                 let words = till_words::refusal(&firmware_sim::till::Refusal::NothingKnown, language);
                 println!(" {words}");
                 return Ok(());
@@ -185,7 +185,7 @@ async fn act(counter: &mut Counter, bill: &mut Vec<SaleLine>, typed: Typed) -> R
 
 /// How the till is.
 fn said_of(counter: &Counter) -> String {
-    till_words::wrapped(&till_words::state(&counter.till.state(), counter.now_ms(), counter.screen.language))
+    till_words::wrapped(&till_words::state(&counter.desk.till.state(), counter.desk.now_ms(), counter.screen.language))
 }
 
 /// What was not sold stays on the bill: another card, or a name, may do.
@@ -206,7 +206,7 @@ async fn pay(counter: &mut Counter, bill: &mut Vec<SaleLine>, by_name: Option<u6
 fn show_bill(counter: &Counter, bill: &[SaleLine]) {
     let language = counter.screen.language;
     for line in bill {
-        let service = counter.till.cache().assortment().and_then(|assortment| assortment.service(line.service));
+        let service = counter.desk.till.cache().assortment().and_then(|assortment| assortment.service(line.service));
         let name = service.map_or_else(
             || line.service.to_string(),
             |service| match (language, &service.name_en) {
@@ -216,7 +216,7 @@ fn show_bill(counter: &Counter, bill: &[SaleLine]) {
         );
         println!("   {} × {name}", line.quantity);
     }
-    let most_cents = counter.till.cache().assortment().and_then(|assortment| assortment.greatest_cents(bill).ok());
+    let most_cents = counter.desk.till.cache().assortment().and_then(|assortment| assortment.greatest_cents(bill).ok());
     match most_cents {
         _ if bill.is_empty() => println!(" {}", language.pick("De bon is leeg.", "The bill is empty.")),
         Some(cents) => {
@@ -237,7 +237,7 @@ fn void(counter: &mut Counter, sale: Uuid, wallet: Option<u64>) -> Result<(), Fa
                 .into());
         }
     };
-    counter.till.undo(sale, buyer, counter.staff, now_ms())?;
+    counter.desk.till.undo(sale, buyer, counter.staff, now_ms())?;
     println!(
         " {}",
         language.pick(

@@ -9,17 +9,15 @@ use std::time::Duration;
 
 use card_protocol::pin::PinBlock;
 use firmware_sim::answer::{Answer, Outcome};
-use firmware_sim::client::Client as Line;
-use firmware_sim::files::{CardOnFile, TerminalOnFile};
-use firmware_sim::journal::{Journal, file_disk};
+use firmware_sim::desk::Desk;
+use firmware_sim::files::CardOnFile;
 use firmware_sim::phrases;
 use firmware_sim::random::now_ms;
 use firmware_sim::reader::Wanted as Reading;
 use firmware_sim::request::{Client, Mode, SaleLine};
-use firmware_sim::till::{Buyer, Ended as SaleEnded, Next, Refusal, TapFor, Till, Transport, Wanted};
+use firmware_sim::till::{Buyer, Ended as SaleEnded, Next, Refusal, TapFor, Transport, Wanted};
 use firmware_sim::till_screen::{Screen, Shown as ShownSale};
 use firmware_sim::till_words::{self, Paid};
-use firmware_sim::wipe::JOURNAL_FILE;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -28,9 +26,6 @@ use crate::cli::Failure;
 use crate::cli::pin::{self, Typed};
 use crate::cli::reader::ReaderArguments;
 use crate::cli::tap::{Shown, order_lines};
-
-/// Requests that a till makes before it lets staff begin: all that is due once, and no more.
-const CATCH_UP_MAX: usize = 40;
 
 /// How the counter was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,9 +43,7 @@ pub(super) enum Sold {
 }
 
 pub(super) struct Counter {
-    pub(super) till: Till,
-    pub(super) client: Line,
-    pub(super) file: TerminalOnFile,
+    pub(super) desk: Desk,
     pub(super) screen: Screen,
     pub(super) card: Option<PathBuf>,
     pub(super) reader: ReaderArguments,
@@ -79,26 +72,14 @@ impl Counter {
         self.screen.language.pick(dutch, english)
     }
 
-    /// The service's time.
-    pub(super) fn now_ms(&self) -> u64 {
-        self.till.stamp(now_ms())
-    }
-
     pub(super) fn is_revoked(&self) -> bool {
-        self.till.state().is_revoked
+        self.desk.till.state().is_revoked
     }
 
     pub(super) fn say_recovered(&mut self) {
-        for recovered in self.till.take_recovered() {
-            let words = till_words::recovered(&recovered, &|client| self.known(client), self.screen.language);
+        for recovered in self.desk.till.take_recovered() {
+            let words = till_words::recovered(&recovered, &|client| self.desk.known(client), self.screen.language);
             print!("{}", till_words::wrapped(&format!("! {words}")));
-        }
-    }
-
-    /// A machine whose clock was set may be led anywhere once more, as when it started.
-    pub(super) fn look_at_clock(&mut self) {
-        if !self.client.clock().is_confirmed() {
-            self.till.clock_was_set();
         }
     }
 
@@ -131,22 +112,9 @@ impl Counter {
         }
     }
 
-    /// Whose a card or a wallet is, as far as the till knows.
-    fn known(&self, client: &Client) -> Option<String> {
-        let mut cards = self.till.cache().cards.iter().flat_map(|kept| &kept.document.cards);
-        match client {
-            Client::Card(card) => cards.find(|entry| entry.card == *card).map(|entry| entry.name.clone()),
-            Client::Wallet(wallet) => cards.find(|entry| entry.wallet == *wallet).map(|_| self.name_of(*wallet)),
-        }
-    }
-
     /// A client by name and number, as far as the till knows: staff see whom they named.
     fn name_of(&self, wallet: u64) -> String {
-        let cards = self.till.cache().cards.iter().flat_map(|kept| &kept.document.cards);
-        match cards.into_iter().find(|entry| entry.wallet == wallet) {
-            Some(entry) => format!("{} (nr. {wallet})", entry.name),
-            None => format!("nr. {wallet}"),
-        }
+        self.desk.known(&Client::Wallet(wallet)).unwrap_or_else(|| format!("nr. {wallet}"))
     }
 
     /// The card that pays.
@@ -169,85 +137,26 @@ impl Counter {
 
     /// Does what is due, once.
     pub(super) async fn catch_up(&mut self) {
-        for _ in 0..CATCH_UP_MAX {
-            self.look_at_clock();
-            match self.till.step(now_ms()) {
-                Next::Send(request) => {
-                    let reply = tokio::select! {
-                        reply = Transport::send(&mut self.client, &request) => reply,
-                        _ = tokio::signal::ctrl_c() => {
-                            self.till.set_aside();
-                            break;
-                        }
-                    };
-                    self.till.replied(request.ticket, reply, now_ms());
-                }
-                _ => break,
-            }
-        }
+        self.desk.catch_up().await;
         self.after_work();
     }
 
-    /// Sends until nothing waits, or it cannot be sent now.
-    pub(super) async fn deliver(&mut self) {
-        self.till.try_now();
-        loop {
-            let before = self.till.state().waiting;
-            self.catch_up().await;
-            let state = self.till.state();
-            if state.waiting == 0 || state.waiting == before {
-                return;
-            }
-        }
-    }
-
-    /// Says what was found out, keeps where the till stands, and looks whether a disk that failed works again.
+    /// Says what was found out, and keeps where the till stands.
     pub(super) fn after_work(&mut self) {
         self.say_recovered();
-        if self.till.location() != self.file.document.location {
-            self.file.document.location = self.till.location();
-            if let Err(error) = self.file.write() {
-                eprintln!("firmware-sim: {error}");
-            }
-        }
-    }
-
-    /// Opens the journal anew after its disk failed; says so if it still fails.
-    pub(super) fn mend_journal(&mut self) {
-        if !self.till.wants_new_journal() {
-            return;
-        }
-        // the file is locked while the failed journal has it: it is let go first
-        let terminal = self.file.document.terminal;
-        self.till.let_go_of_journal();
-        let path = self.file.folder().join(JOURNAL_FILE);
-        let opened = file_disk(&path).and_then(|disk| Journal::open(disk, terminal));
-        match opened {
-            Ok(journal) => {
-                if let Err(error) = self.till.replace_journal(journal, now_ms()) {
-                    eprintln!("firmware-sim: {error}");
-                }
-            }
-            Err(error) => eprintln!("firmware-sim: {error}"),
+        if let Err(error) = self.desk.keep_location() {
+            eprintln!("firmware-sim: {error}");
         }
     }
 
     /// Writes the counters as they are.
-    pub(super) fn close(mut self) -> Result<ExitCode, Failure> {
-        self.file.document.sequence = self.till.journal().reserved_sequence();
-        self.file.write()?;
+    pub(super) fn close(self) -> Result<ExitCode, Failure> {
+        self.desk.close()?;
         Ok(ExitCode::SUCCESS)
     }
 
-    /// The terminal's file, the journal closed.
-    pub(super) fn into_file(self) -> TerminalOnFile {
-        let Self { till, file, .. } = self;
-        drop(till);
-        file
-    }
-
     pub(super) async fn sell(&mut self, items: &[(String, u32)], by_name: Option<u64>) -> Result<Sold, Failure> {
-        let Some(assortment) = self.till.cache().assortment() else {
+        let Some(assortment) = self.desk.till.cache().assortment() else {
             let words = till_words::refusal(&Refusal::NothingKnown, self.screen.language);
             println!("\n {words}");
             return Ok(Sold::Nothing);
@@ -259,7 +168,9 @@ impl Counter {
 
     /// Sells, and shows how it ended.
     pub(super) async fn sell_lines(&mut self, lines: &[SaleLine], by_name: Option<u64>) -> Result<Sold, Failure> {
-        self.mend_journal();
+        if let Err(why) = self.desk.mend_journal() {
+            eprintln!("firmware-sim: {why}");
+        }
         // the service takes none without, and what is stored without would only wait for the office
         if by_name.is_some() && self.staff.is_none() {
             return Err(self
@@ -277,7 +188,7 @@ impl Counter {
             (None, wallet) => self.name_of(wallet.unwrap_or(0)),
         };
         let wanted = Wanted { buyer, mode: Mode::Online, staff: self.staff, lines: lines.to_vec() };
-        self.till.sell(wanted, now_ms())?;
+        self.desk.till.sell(wanted, now_ms())?;
         let ended = self.drive(card.as_mut()).await;
         if let Some(Shown::Virtual(card)) = &card
             && let Some(failure) = card.card.failure()
@@ -291,16 +202,16 @@ impl Counter {
         let (mut has_said_asking, mut has_said_offline, mut has_tapped) = (false, false, false);
         self.stop.store(false, Ordering::Relaxed);
         loop {
-            self.look_at_clock();
-            match self.till.step(now_ms()) {
+            self.desk.look_at_clock();
+            match self.desk.till.step(now_ms()) {
                 Next::Send(request) => {
                     let reply = tokio::select! {
-                        reply = Transport::send(&mut self.client, &request) => Some(reply),
+                        reply = Transport::send(&mut self.desk.client, &request) => Some(reply),
                         _ = tokio::signal::ctrl_c() => None,
                     };
                     match reply {
-                        Some(reply) => self.till.replied(request.ticket, reply, now_ms()),
-                        None => self.till.cancel(now_ms()),
+                        Some(reply) => self.desk.till.replied(request.ticket, reply, now_ms()),
+                        None => self.desk.till.cancel(now_ms()),
                     }
                 }
                 Next::Asking { until_ms } => {
@@ -316,7 +227,7 @@ impl Counter {
                     let span = Duration::from_millis(until_ms.saturating_sub(now_ms()).max(1));
                     tokio::select! {
                         () = tokio::time::sleep(span) => {}
-                        _ = tokio::signal::ctrl_c() => self.till.cancel(now_ms()),
+                        _ = tokio::signal::ctrl_c() => self.desk.till.cancel(now_ms()),
                     }
                 }
                 Next::Tap(tap_for) => {
@@ -328,8 +239,8 @@ impl Counter {
                 }
                 Next::Pin { tries_left } => match self.ask_pin(tries_left).await {
                     Some(Typed::Pin(pin)) => self.hold(card.as_deref_mut(), TapFor::Online, Some(&pin)),
-                    Some(_) => self.till.go_without_pin(),
-                    None => self.till.cancel(now_ms()),
+                    Some(_) => self.desk.till.go_without_pin(),
+                    None => self.desk.till.cancel(now_ms()),
                 },
                 Next::Ended(ended) => return ended,
                 // not while a sale is under way
@@ -342,21 +253,21 @@ impl Counter {
 
     fn hold(&mut self, card: Option<&mut Shown>, tap_for: TapFor, pin: Option<&PinBlock>) {
         let wanted = if tap_for == TapFor::Again { Reading::Again } else { Reading::Card };
-        let Some(card) = card else { return self.till.cancel(now_ms()) };
+        let Some(card) = card else { return self.desk.till.cancel(now_ms()) };
         // the card that is to hear how it ended lies there still, or has gone
         if tap_for != TapFor::Complete
             && let Err(fault) = card.card().await_card(wanted)
         {
             println!("\n {}", fault.words(self.screen.language));
-            return self.till.cancel(now_ms());
+            return self.desk.till.cancel(now_ms());
         }
-        self.till.tap(card.card(), pin, now_ms());
+        self.desk.till.tap(card.card(), pin, now_ms());
     }
 
     /// None: the sale is stopped.
     async fn ask_pin(&mut self, tries_left: Option<u8>) -> Option<Typed> {
         loop {
-            pin::ask(tries_left, self.till.may_go_without_pin(), self.screen.language);
+            pin::ask(tries_left, self.desk.till.may_go_without_pin(), self.screen.language);
             let line = tokio::select! {
                 line = self.lines.recv() => line,
                 _ = tokio::signal::ctrl_c() => None,
@@ -364,7 +275,7 @@ impl Counter {
             pin::show();
             match pin::read(&line?, self.screen.language) {
                 Typed::Wrong => {}
-                Typed::Nothing if !self.till.may_go_without_pin() => return None,
+                Typed::Nothing if !self.desk.till.may_go_without_pin() => return None,
                 typed => return Some(typed),
             }
         }
@@ -389,10 +300,10 @@ impl Counter {
                     Ok(answer) => print!(
                         "{}",
                         self.screen.sale(&ShownSale {
-                            terminal: &self.file.document.name,
+                            terminal: &self.desk.file.document.name,
                             client: label,
                             lines,
-                            assortment: self.till.cache().assortment(),
+                            assortment: self.desk.till.cache().assortment(),
                             answer: &answer,
                         })
                     ),
@@ -422,14 +333,14 @@ impl Counter {
                 Sold::Decided
             }
             SaleEnded::Refused { refusal, card, undoes } => {
-                let terminal = &self.file.document.name;
+                let terminal = &self.desk.file.document.name;
                 let is_by_card = !matches!(refusal, Refusal::NeedsCard);
                 let text = match is_by_card {
                     true => self.screen.not_with_this_card(terminal, label),
                     false => self.screen.not_now(terminal, label),
                 };
                 print!("{text}");
-                let words = till_words::refusal_of(refusal, self.till.may_go_by_name(lines), language);
+                let words = till_words::refusal_of(refusal, self.desk.till.may_go_by_name(lines), language);
                 print!("\n{}", till_words::wrapped(&words));
                 if let Some(words) = till_words::card_told(*card, Paid::NotByCard, language) {
                     println!(" {words}");

@@ -1,0 +1,74 @@
+//! A till behind a page: served to the browser beside it until it is told to stop.
+
+use std::io::{self, IsTerminal as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use firmware_sim::desk::Desk;
+use firmware_sim::files::CardOnFile;
+use firmware_sim::phrases::Language;
+use firmware_sim::till_page::driver::{Cards, Driver, Left};
+use firmware_sim::till_page::serve::Page;
+use uuid::Uuid;
+
+use crate::cli::Failure;
+
+/// Serves until Ctrl-C or SIGTERM, or until the till was withdrawn.
+pub(super) async fn run(
+    desk: Desk,
+    cards: Cards,
+    staff: Option<Uuid>,
+    address: SocketAddr,
+    language: Language,
+) -> Result<(Desk, Left), Failure> {
+    let (driver, asking) = Driver::new(desk, cards, staff);
+    let stopped = driver.stopper();
+    let page = Page::listen(address, asking).await.map_err(|error| format!("{address}: {error}"))?;
+    println!("{} {}", language.pick("De kassa staat klaar op", "The till is ready at"), page.url());
+    if io::stdout().is_terminal() {
+        println!("{}", language.pick("Ctrl-C sluit de kassa.", "Ctrl-C closes the till."));
+    }
+    tokio::spawn(page.serve());
+    tokio::spawn(async move {
+        let ended = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+        match ended {
+            Ok(mut terminated) => {
+                tokio::select! {
+                    _ = tokio::signal::ctrl_c() => {}
+                    _ = terminated.recv() => {}
+                }
+            }
+            Err(_) => drop(tokio::signal::ctrl_c().await),
+        }
+        stopped.stop();
+    });
+    Ok(driver.run().await)
+}
+
+/// The virtual cards of a folder, by what stands on them: a tray for a demo.
+pub(super) fn tray(folder: &Path) -> Result<Vec<(String, PathBuf)>, Failure> {
+    let entries = std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut tray = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| format!("{}: {error}", folder.display()))?.path();
+        if path.extension().is_some_and(|ending| ending == "json")
+            // what is no card is something else's file
+            && let Ok(card) = CardOnFile::open(&path)
+        {
+            tray.push((card.label.clone(), path));
+        }
+    }
+    tray.sort();
+    // two cards of one client are told apart by their files
+    let labels: Vec<String> = tray.iter().map(|(label, _)| label.clone()).collect();
+    for (label, path) in &mut tray {
+        if labels.iter().filter(|known| *known == label).count() > 1 {
+            let file = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+            *label = format!("{label} ({file})");
+        }
+    }
+    if tray.is_empty() {
+        return Err(format!("{} has no virtual card", folder.display()).into());
+    }
+    Ok(tray)
+}
