@@ -1,0 +1,68 @@
+// The local process: its events, its routes. It decides, the page shows.
+
+import { prefs } from "./prefs.js";
+import { changed, state, takeView } from "./state.js";
+import { say } from "./words.js";
+
+const RETRY_MS = 1500;
+let source = null;
+let retry = null;
+
+async function loadAssortment(version) {
+  const answer = await fetch(`/api/assortment?lang=${prefs.language}`).catch(() => null);
+  if (!answer?.ok) return;
+  state.assortment = await answer.json();
+  state.assortment.shownFor = version;
+  changed();
+}
+
+function gone() {
+  source?.close();
+  if (!state.isGone) {
+    state.isGone = true;
+    changed();
+  }
+  clearTimeout(retry);
+  retry = setTimeout(listen, RETRY_MS);
+}
+
+/** Listens to the till, and keeps trying. Also after another language was chosen. */
+export function listen() {
+  clearTimeout(retry);
+  source?.close();
+  source = new EventSource(`/api/events?lang=${prefs.language}`);
+  source.addEventListener("error", gone);
+  source.addEventListener("message", (event) => {
+    const view = JSON.parse(event.data);
+    state.isGone = false;
+    if (!state.assortment || state.assortment.shownFor !== view.assortment) loadAssortment(view.assortment);
+    takeView(view);
+  });
+}
+
+/** Asks the till to do something. True if it will; what it will not, it says in words. */
+export async function ask(verb, body = {}) {
+  state.refusal = null;
+  let words = null;
+  try {
+    const answer = await fetch(`/api/${verb}?lang=${prefs.language}`, {
+      method: "POST",
+      headers: { "content-type": "application/json", "x-pasje": "till" },
+      body: JSON.stringify(body),
+    });
+    if (answer.ok) return true;
+    words = (await answer.json().catch(() => ({}))).words;
+  } catch {
+    words = say("gone");
+  }
+  state.refusal = words ?? say("failed");
+  changed();
+  return false;
+}
+
+/** Clients by a part of their name; null where nobody is signed on. */
+export async function findClients(search) {
+  const answer = await fetch(`/api/clients?search=${encodeURIComponent(search)}&lang=${prefs.language}`);
+  if (answer.status === 403) return null;
+  return answer.ok ? answer.json() : [];
+}

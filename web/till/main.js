@@ -1,0 +1,63 @@
+// The till's page: the local process decides, this shows it. `?side=client` shows only what the client reads.
+
+import { announceNow } from "./announce.js";
+import { drawBill, showLast } from "./bill.js";
+import { drawClientScreen } from "./client.js";
+import { drawDialog, startDialog } from "./dialog.js";
+import { byId } from "./dom.js";
+import { startKeys } from "./keys.js";
+import { listen } from "./link.js";
+import { showTheme } from "./prefs.js";
+import { drawSheet } from "./sheet.js";
+import { state, watch } from "./state.js";
+import { drawTiles, startTiles } from "./tiles.js";
+import { drawTop } from "./top.js";
+import { loadWords, say } from "./words.js";
+
+const RETRY_MS = 1500;
+const isClientSide = new URLSearchParams(location.search).get("side") === "client";
+const told = { refusal: null, isGone: false };
+
+function announceTrouble() {
+  if (state.refusal && state.refusal !== told.refusal) announceNow(state.refusal);
+  if (state.isGone && !told.isGone) announceNow(say("gone"));
+  told.refusal = state.refusal;
+  told.isGone = state.isGone;
+}
+
+function startStaffSide() {
+  byId("staff-side").hidden = false;
+  startDialog();
+  startTiles();
+  startKeys();
+  watch(() => {
+    drawTop();
+    drawTiles();
+    drawBill();
+    showLast();
+    drawSheet();
+    drawDialog();
+    announceTrouble();
+  });
+}
+
+function startClientSide() {
+  document.body.classList.add("is-client-side");
+  byId("client-side").hidden = false;
+  watch(drawClientScreen);
+}
+
+async function start() {
+  showTheme();
+  try {
+    await loadWords();
+  } catch {
+    setTimeout(start, RETRY_MS);
+    return;
+  }
+  if (isClientSide) startClientSide();
+  else startStaffSide();
+  listen();
+}
+
+start();
