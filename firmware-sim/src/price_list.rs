@@ -25,6 +25,9 @@ pub struct Service {
 pub struct Catalogue {
     pub organisation: String,
     pub location: Place,
+    /// What the organisation's budgets are counted in.
+    #[serde(default)]
+    pub units: Vec<String>,
     pub services: Vec<Service>,
 }
 
@@ -195,6 +198,7 @@ pub(crate) mod tests {
         let catalogue = Catalogue {
             organisation: "Zorggroep".to_owned(),
             location: Place { id: service(99), name: "De Linde".to_owned() },
+            units: vec!["EUR".to_owned()],
             services: vec![
                 named(1, "Koffie", "Coffee"),
                 named(2, "Koffie verkeerd", "Latte"),

@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use diesel::OptionalExtension;
-use diesel::sql_types::{Integer, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Integer, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::statement::{Statement, statement};
 use super::{DbError, corrupt};
+use crate::domain::money::Unit;
 
 /// A service's name on a tile.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,19 @@ pub async fn names(mut conn: &AsyncPgConnection, location: Uuid) -> Result<Optio
     )
     .bind(location);
     Ok(query.get_result::<(String, String)>(&mut conn).await.optional()?)
+}
+
+/// What the schemes of a location's organisation count in, each once. All versions of a scheme count in one unit.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn units(mut conn: &AsyncPgConnection, location: Uuid) -> Result<Vec<Unit>, DbError> {
+    let query: Statement<SmallInt> = statement(
+        "SELECT DISTINCT s.unit FROM scheme AS s JOIN location AS l ON l.organisation = s.organisation WHERE l.id = ? ORDER BY 1",
+    )
+    .bind(location);
+    let units = query.load::<i16>(&mut conn).await?.into_iter();
+    units.map(|unit| Unit::from_code(unit.into()).ok_or_else(|| corrupt("scheme.unit"))).collect()
 }
 
 /// The version that a location sells from, and since when; none if it has no prices yet.

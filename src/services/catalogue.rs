@@ -7,6 +7,7 @@ use super::book::BookError;
 use crate::db::catalogue::{self, ServiceRow};
 use crate::db::connect::Database;
 use crate::db::price_lists;
+use crate::domain::money::Unit;
 use crate::domain::price_list::PriceList;
 
 /// A location's tiles.
@@ -15,6 +16,8 @@ use crate::domain::price_list::PriceList;
 pub struct Catalogue {
     pub organisation: String,
     pub location: String,
+    /// What the organisation's budgets are counted in: a page shows prices in these alone.
+    pub units: Vec<Unit>,
     pub services: Vec<ServiceRow>,
 }
 
@@ -26,7 +29,8 @@ pub async fn catalogue(database: &Database, location: Uuid) -> Result<Option<Cat
     let conn = database.connection().await?;
     let Some((organisation, name)) = catalogue::names(&conn, location).await? else { return Ok(None) };
     let services = catalogue::services(&conn, location).await?;
-    Ok(Some(Catalogue { organisation, location: name, services }))
+    let units = catalogue::units(&conn, location).await?;
+    Ok(Some(Catalogue { organisation, location: name, units, services }))
 }
 
 /// The prices that a location sells at now, and since when; none if it has none yet.

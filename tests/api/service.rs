@@ -251,7 +251,11 @@ impl House {
         static STARTS: AtomicU32 = AtomicU32::new(0);
         let start = STARTS.fetch_add(1, Ordering::Relaxed);
         let (stdout, stderr) = (self.path(&format!("stdout-{start}")), self.path(&format!("stderr-{start}")));
-        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"]);
+        let mut command = self.command(&["serve", "--metrics", "127.0.0.1:0"]);
+        // who wants to be where it was before says so
+        if !options.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
         command.args(options).envs(environment.iter().copied());
         command.stdout(File::create(&stdout).unwrap()).stderr(File::create(&stderr).unwrap());
         let child = command.spawn().unwrap();

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::program::{NOWHERE, program, url};
 use crate::service::{Client, House, Serving, read};
+use crate::till_page::{NOWHERE, program, url};
 
 struct Enrolled {
     house: House,

@@ -1,24 +1,15 @@
 //! The till as staff use it: the built program, its folder and what it prints.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use firmware_sim::files::CardOnFile;
 use uuid::Uuid;
 
-use crate::service::{COFFEE, Client, House, RESTAURANT, Serving};
-
-/// Nobody listens there.
-pub const NOWHERE: &str = "http://127.0.0.1:9";
-
-/// `firmware-sim`, which is built beside `pasje`.
-pub fn program() -> PathBuf {
-    let path = Path::new(env!("CARGO_BIN_EXE_pasje")).with_file_name("firmware-sim");
-    assert!(path.exists(), "{} is not built: cargo build --workspace", path.display());
-    path
-}
+use crate::service::{COFFEE, Client, House, RESTAURANT};
+use crate::till_page::{NOWHERE, program, url};
 
 struct Shop {
     house: House,
@@ -26,10 +17,6 @@ struct Shop {
     terminal: String,
     client: Client,
     card: PathBuf,
-}
-
-pub fn url(serving: &Serving) -> String {
-    format!("http://{}", serving.address)
 }
 
 impl Shop {

@@ -1,6 +1,6 @@
 //! `firmware-sim till`: a till that staff use, with the service and without it.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -138,7 +138,8 @@ pub(super) async fn run(arguments: TillArguments) -> Result<ExitCode, Failure> {
         let (desk, left) = page::run(counter.desk, cards, arguments.staff, address, language).await?;
         return match left {
             Left::Quit => {
-                print!("{}", till_words::wrapped(&till_words::closed(&desk.till.state(), language)));
+                let words = till_words::wrapped(&till_words::closed(&desk.till.state(), language));
+                let _ = std::io::stdout().write_all(words.as_bytes());
                 desk.close()?;
                 Ok(ExitCode::SUCCESS)
             }

@@ -175,7 +175,7 @@ impl Page {
         json(
             StatusCode::OK,
             &json!({ "organisation": assortment.catalogue.organisation, "location": assortment.catalogue.location.name,
-                     "version": assortment.price_list.version, "services": services }),
+                     "units": assortment.catalogue.units, "version": assortment.price_list.version, "services": services }),
         )
     }
 

@@ -24,6 +24,8 @@ use crate::services::catalogue;
 pub struct CatalogueBody {
     organisation: String,
     location: LocationBody,
+    /// What the organisation's budgets are counted in: `EUR`, `MIN`, `PNT`. A time scheme shows no euro.
+    units: Vec<&'static str>,
     services: Vec<ServiceBody>,
 }
 
@@ -127,7 +129,9 @@ pub async fn list_services(
         category: row.category,
     });
     let location = LocationBody { id: location, name: found.location };
-    unless_known(&request, &CatalogueBody { organisation: found.organisation, location, services: services.collect() })
+    let units = found.units.iter().map(|unit| unit.name()).collect();
+    let services = services.collect();
+    unless_known(&request, &CatalogueBody { organisation: found.organisation, location, units, services })
 }
 
 /// The prices at which the terminal's location sells now.

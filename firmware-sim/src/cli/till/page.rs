@@ -1,6 +1,6 @@
 //! A till behind a page: served to the browser beside it until it is told to stop.
 
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -24,9 +24,11 @@ pub(super) async fn run(
     let (driver, asking) = Driver::new(desk, cards, staff);
     let stopped = driver.stopper();
     let page = Page::listen(address, asking).await.map_err(|error| format!("{address}: {error}"))?;
-    println!("{} {}", language.pick("De kassa staat klaar op", "The till is ready at"), page.url());
-    if io::stdout().is_terminal() {
-        println!("{}", language.pick("Ctrl-C sluit de kassa.", "Ctrl-C closes the till."));
+    // whoever started the till may not listen: it sells all the same
+    let mut out = io::stdout();
+    let _ = writeln!(out, "{} {}", language.pick("De kassa staat klaar op", "The till is ready at"), page.url());
+    if out.is_terminal() {
+        let _ = writeln!(out, "{}", language.pick("Ctrl-C sluit de kassa.", "Ctrl-C closes the till."));
     }
     tokio::spawn(page.serve());
     tokio::spawn(async move {

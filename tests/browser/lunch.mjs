@@ -1,0 +1,34 @@
+// Twenty sales, one after the other, with the cards of the tray in turn.
+import { strict as assert } from "node:assert";
+import { barriers, headline, open, pay, play, ring } from "./browser.mjs";
+
+await play(async () => {
+  const cards = process.env.PASJE_CARDS.split("|");
+  const { browser, page, errors } = await open();
+  let bytes = 0;
+  page.on("response", async (response) => {
+    if (!response.url().endsWith("/api/events?lang=nl")) bytes += (await response.body().catch(() => "")).length;
+  });
+  await page.goto(process.env.PASJE_TILL);
+  await page.locator("#tiles button").first().waitFor();
+  await page.waitForTimeout(300);
+  console.log(`first page: ${bytes} bytes`);
+  assert.ok(bytes > 20_000 && bytes < 100_000, `the first page has ${bytes} bytes`);
+  await barriers(page, "empty");
+
+  const spans = [];
+  for (let sale = 0; sale < 20; sale += 1) {
+    // after an answer the next sale begins with the touch of a tile
+    await ring(page, "Koffie");
+    spans.push(await pay(page, cards[sale % cards.length]));
+    assert.equal(await headline(page), "Betaald");
+  }
+  spans.sort((one, other) => one - other);
+  console.log(`from the tap to the answer: median ${spans[10]} ms, slowest ${spans[19]} ms`);
+  await page.getByRole("button", { name: "Bonnen" }).click();
+  const dialog = page.getByRole("dialog");
+  assert.equal(await dialog.getByText("betaald", { exact: false }).count() > 0, true);
+  await barriers(page, "history");
+  assert.deepEqual(errors, []);
+  await browser.close();
+});
