@@ -40,8 +40,13 @@ export function listen() {
   });
 }
 
-/** Asks the till to do something. True if it will; what it will not, it says in words. */
-export async function ask(verb, body = {}) {
+function refuse(words) {
+  state.refusal = words;
+  changed();
+}
+
+/** Asks the till to do something. True if it will; what it will not, it says in words, told to `refused`. */
+export async function ask(verb, body = {}, refused = refuse) {
   state.refusal = null;
   let words = null;
   try {
@@ -55,8 +60,7 @@ export async function ask(verb, body = {}) {
   } catch {
     words = say("gone");
   }
-  state.refusal = words ?? say("failed");
-  changed();
+  refused(words ?? say("failed"));
   return false;
 }
 

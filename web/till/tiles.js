@@ -1,11 +1,12 @@
 // What is sold: a tile a service, by category, searched or walked through with the arrow keys.
 
-import { add } from "./selling.js";
-import { basket, dearest, hasOnePrice } from "./basket.js";
-import { byId, fill, make } from "./dom.js";
 import { announce } from "./announce.js";
+import { basket, dearest, hasOnePrice } from "./basket.js";
+import { byId, fill, hasChanged, make } from "./dom.js";
+import { prefs } from "./prefs.js";
+import { add } from "./selling.js";
+import { changed, saleShown, state } from "./state.js";
 import { amount, nameOf, say, sayCount } from "./words.js";
-import { changed, state } from "./state.js";
 
 const HUES = 6;
 /** More services than this are shown by category at first. */
@@ -13,6 +14,9 @@ const ALL_AT_ONCE_MAX = 60;
 
 let chosen = null;
 let search = "";
+
+/** The bill was answered: the next touch begins a new one. */
+const isDone = () => saleShown()?.stage === "ended" && saleShown().kind === "sale";
 
 const plain = (text) => text.normalize("NFD").replace(/\p{Diacritic}/gu, "").toLowerCase();
 
@@ -47,7 +51,7 @@ function price(service) {
 }
 
 function tile(service, hue, isFirst) {
-  const quantity = basket.lines.get(service.id) ?? 0;
+  const quantity = isDone() ? 0 : (basket.lines.get(service.id) ?? 0);
   const badge = quantity > 0 && make("span", { class: "badge" },
     make("span", { "aria-hidden": "true" }, `${quantity}×`), make("span", { class: "unseen" }, `, ${say("on-bill", { count: quantity })}`));
   const name = nameOf(service);
@@ -88,6 +92,8 @@ function drawTabs() {
 }
 
 export function drawTiles() {
+  const quantities = isDone() ? [] : [...basket.lines];
+  if (!hasChanged(byId("tiles"), state.assortment?.shownFor, prefs.language, search, current(), quantities)) return;
   drawTabs();
   const field = byId("search");
   field.placeholder = say("search");
