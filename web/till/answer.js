@@ -79,7 +79,7 @@ function ways(sale) {
       button(say("by-name"), () => openByName(), { key: "by-name", icon: "person" }),
     ];
   }
-  return sale.kind === "sale" && [button(say("once-more"), () => ringUp(sale.lines), { key: "again", icon: "again" })];
+  return sale.kind === "sale" && sale.client.shape === "paid" && [button(say("once-more"), () => ringUp(sale.lines), { key: "again", icon: "again" })];
 }
 
 export function staffSide(sale) {

@@ -12,8 +12,7 @@ import { forgetPin, pinEntry, pinLength } from "./pin.js";
 import { prefs } from "./prefs.js";
 import { stop } from "./selling.js";
 import { isPaying, saleShown, state } from "./state.js";
-import { tell } from "./voice.js";
-import { openByName } from "./ways.js";
+import { openByName, tell } from "./ways.js";
 import { say } from "./words.js";
 
 let before = null;
@@ -82,7 +81,7 @@ export function drawSheet() {
   const sheet = byId("sheet");
   const sale = saleShown();
   const isModal = isPaying();
-  for (const id of ["top", "notices", "ring"]) byId(id).inert = isModal;
+  for (const id of ["skip", "top", "notices", "ring"]) byId(id).inert = isModal;
   document.body.classList.toggle("is-paying", isModal);
   document.body.classList.toggle("is-answered", Boolean(sale) && !isModal);
   sheet.hidden = !sale;
@@ -91,7 +90,7 @@ export function drawSheet() {
   const heard = sale && `${sale.stage} ${spoken(sale.client)}`;
   if (heard && heard !== before?.heard) {
     announce(spoken(sale.client));
-    tell(sale);
+    if (prefs.sound || prefs.speech) tell(sale);
   }
   if (sale?.stage !== before?.stage) {
     if (sale) sheet.scrollTop = 0;

@@ -9,6 +9,7 @@ const PARTS = {
   history: () => import("./history.js"),
   settings: () => import("./settings.js"),
   staff: () => import("./staff.js"),
+  voice: () => import("./voice.js"),
 };
 
 async function part(name, use) {
@@ -26,6 +27,8 @@ export const openHistory = () => part("history", (found) => found.openHistory())
 export const openSettings = () => part("settings", (found) => found.openSettings());
 export const openStaff = (words, then) => part("staff", (found) => found.openStaff(words, then));
 export const chooseLanguage = (language) => part("settings", (found) => found.chooseLanguage(language));
+
+export const tell = (sale) => part("voice", (found) => found.tell(sale));
 
 /** Reads them while nothing else is to be done: they must be there when the local process is not. */
 export function readAhead() {
