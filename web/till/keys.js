@@ -58,15 +58,17 @@ function act(event) {
 
 export function startKeys() {
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.altKey || event.metaKey || isDialogOpen()) return;
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
     if (!isField(event.target) && !isPinAsked()) {
       const code = read(event.key, event.timeStamp);
       if (code) {
+        // the scanner's Enter presses no button
         event.preventDefault();
-        addBarcode(code);
+        if (!isDialogOpen()) addBarcode(code);
         return;
       }
     }
+    if (isDialogOpen()) return;
     if (event.repeat && event.key === "Enter") return;
     if (act(event)) event.preventDefault();
   });

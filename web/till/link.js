@@ -5,6 +5,10 @@ import { changed, state, takeView } from "./state.js";
 import { say } from "./words.js";
 
 const RETRY_MS = 1500;
+/** What moves money: a second touch within this time means the first one. */
+const ONCE = ["sale", "void", "refund"];
+const AGAIN_MS = 400;
+const underway = new Set();
 let source = null;
 let retry = null;
 
@@ -47,6 +51,8 @@ function refuse(words) {
 
 /** Asks the till to do something. True if it will; what it will not, it says in words, told to `refused`. */
 export async function ask(verb, body = {}, refused = refuse) {
+  if (underway.has(verb)) return false;
+  if (ONCE.includes(verb)) underway.add(verb);
   state.refusal = null;
   let words = null;
   try {
@@ -59,6 +65,8 @@ export async function ask(verb, body = {}, refused = refuse) {
     words = (await answer.json().catch(() => ({}))).words;
   } catch {
     words = say("gone");
+  } finally {
+    setTimeout(() => underway.delete(verb), AGAIN_MS);
   }
   refused(words ?? say("failed"));
   return false;

@@ -47,6 +47,8 @@ function startClientSide() {
   document.body.classList.add("is-client-side");
   byId("client-side").hidden = false;
   watch(drawClientScreen);
+  // the staff's screen chose another language, or light or dark
+  window.addEventListener("storage", () => location.reload());
   document.addEventListener("keydown", (event) => pinKey(event) && event.preventDefault());
 }
 
