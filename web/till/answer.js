@@ -4,7 +4,7 @@ import { button, icon, make } from "./dom.js";
 import { next, ringUp } from "./selling.js";
 import { state } from "./state.js";
 import { openByName } from "./ways.js";
-import { say } from "./words.js";
+import { say, sayCount } from "./words.js";
 
 /** Per sale, the lines that lie on the shelf again. */
 const shelved = { sale: null, lines: new Set() };
@@ -54,12 +54,22 @@ function line(one, sale) {
     one.reason && make("p", { class: "quiet" }, `${say("reason")}: ${one.reason}`));
 }
 
-function details(sale) {
+const note = (words) => make("div", { class: "note" }, icon("note"), make("p", {}, words));
+
+/** A reason stays folded: the client reads this screen too. That there is one is said. */
+function details(sale, words) {
   const facts = [[say("total"), sale.total], [say("book-date"), sale.book_date], [say("number"), sale.number]];
   return make("details", { class: "fold", open: isUnfolded, toggle: (event) => { isUnfolded = event.target.open; } },
-    make("summary", { "data-key": "fold" }, icon("up"), make("span", {}, say("who-paid"))),
+    make("summary", { "data-key": "fold" }, icon("up"), make("span", {}, say("for-staff")),
+      words.length > 0 && make("span", { class: "chip sand" }, icon("note"), sayCount("messages", words.length))),
+    words.map(note),
     make("ul", { class: "who-paid" }, sale.lines.map((one) => line(one, sale))),
     make("dl", {}, facts.filter(([, fact]) => fact).map(([name, fact]) => make("div", { class: "pair" }, make("dt", {}, name), make("dd", {}, fact)))));
+}
+
+function onward() {
+  const words = make("span", {}, say("next-client"), make("small", {}, say("next-help")));
+  return make("button", { type: "button", class: "button main large", "data-key": "next", click: () => next() }, icon("next"), words);
 }
 
 function ways(sale) {
@@ -69,30 +79,18 @@ function ways(sale) {
       button(say("by-name"), () => openByName(), { key: "by-name", icon: "person" }),
     ];
   }
-  return sale.kind === "sale" && [button(say("once-more"), () => ringUp(sale.lines), { key: "again", icon: "again" })];
+  return sale.kind === "sale" && sale.client.shape === "paid" && [button(say("once-more"), () => ringUp(sale.lines), { key: "again", icon: "again" })];
 }
 
 export function staffSide(sale) {
-  const left = leftOut(sale);
+  // why something was not sold is not for all to read; what else the till says must not be missed
+  const isNot = sale.client.shape === "not";
   return make("div", { class: "desk" },
-    state.refusal && make("div", { class: "note" }, icon("note"), make("p", {}, state.refusal)),
+    state.refusal && note(state.refusal),
+    !isNot && sale.words.map(note),
     (sale.who || sale.total) && make("p", { class: "pair who" }, make("strong", {}, sale.who ?? ""), make("strong", { class: "amount" }, sale.total ?? "")),
-    left,
     sale.is_offline && make("p", {}, say("offline-sale")),
-    // a reason stays folded: the client reads this screen too
-    make("div", { class: "ways" },
-      button(say("next-client"), () => next(), { key: "next", icon: "next", kind: "main large" }),
-      !left && make("p", { class: "small quiet" }, say("next-help")),
-      make("div", { class: "choices" }, ways(sale))),
-    foldedWords(sale),
-    details(sale));
-}
-
-let areWordsOpen = false;
-
-/** What the till says to staff about this sale. */
-function foldedWords(sale) {
-  return sale.words.length > 0 && make("details", { class: "fold", open: areWordsOpen, toggle: (event) => { areWordsOpen = event.target.open; } },
-    make("summary", { "data-key": "words" }, icon("up"), make("span", {}, say("for-staff"))),
-    sale.words.map((words) => make("p", {}, words)));
+    leftOut(sale),
+    make("div", { class: "ways" }, onward(), make("div", { class: "choices" }, ways(sale))),
+    details(sale, isNot ? sale.words : []));
 }

@@ -1,7 +1,8 @@
 // The bill at the right: lines with their quantities, the most it can cost, and the way to pay.
 
 import { atMost, basket, dearest, pieces } from "./basket.js";
-import { button, byId, fill, icon, make } from "./dom.js";
+import { button, byId, fill, hasChanged, icon, make } from "./dom.js";
+import { prefs } from "./prefs.js";
 import { add, canPay, empty, lastSale, pay, ringUp } from "./selling.js";
 import { changed, isPaying, saleShown, service, state } from "./state.js";
 import { openByName } from "./ways.js";
@@ -67,9 +68,11 @@ export function drawBill() {
   const bill = byId("bill");
   const count = basket.lines.size;
   if (count === 0) isOpen = false;
+  const shown = [[...basket.lines], basket.last, isOpen, state.refusal, canPay(), isPaying(), lastSale()?.id, state.assortment?.shownFor, prefs.language];
+  bill.inert = Boolean(saleShown());
+  if (!hasChanged(bill, shown)) return;
   bill.className = `${isOpen ? "is-open" : ""} ${count === 0 ? "is-empty" : ""}`;
   bill.setAttribute("aria-label", say("bill"));
-  bill.inert = Boolean(saleShown());
   const place = bill.querySelector(".lines")?.scrollTop ?? 0;
   fill(bill,
     make("div", { class: "top" }, make("h2", {}, say("bill")),
@@ -79,9 +82,6 @@ export function drawBill() {
     count > 0 && foot());
   const lines = bill.querySelector(".lines");
   if (lines) lines.scrollTop = place;
-}
-
-/** The line touched last is seen. */
-export function showLast() {
-  byId("bill").querySelector(".is-last")?.scrollIntoView({ block: "nearest" });
+  // the line touched last is seen
+  bill.querySelector(".is-last")?.scrollIntoView({ block: "nearest" });
 }

@@ -6,8 +6,8 @@ import { byId, fill, make } from "./dom.js";
 import { announce } from "./announce.js";
 import { findClients } from "./link.js";
 import { pay, stop } from "./selling.js";
-import { openStaff } from "./staff.js";
-import { isPaying, saleShown, state } from "./state.js";
+import { changed, isPaying, saleShown, state } from "./state.js";
+import { openStaff } from "./ways.js";
 import { say } from "./words.js";
 
 const LETTERS_MIN = 2;
@@ -73,6 +73,11 @@ async function choose(client) {
 export function openByName() {
   if (!state.view?.staff) {
     openStaff(say("staff-needed"), openByName);
+    return;
+  }
+  if (basket.lines.size === 0 && !saleShown()) {
+    state.refusal = say("empty-first");
+    changed();
     return;
   }
   clients = [];

@@ -38,7 +38,8 @@ export function isDialogOpen() {
 export function drawDialog() {
   if (!shown) return;
   const close = button("", closeDialog, { key: "close", icon: "close", kind: "plain square", "aria-label": say("close") });
-  const title = make("h2", { id: "dialog-title" }, shown.title());
+  // what asks one thing answers no key before it was read
+  const title = make("h2", { id: "dialog-title", tabindex: shown.isModest ? -1 : null, autofocus: shown.isModest }, shown.title());
   fill(byId("dialog"), make("div", { class: "top" }, title, !shown.isModest && close), make("div", { class: "body" }, shown.body()));
 }
 

@@ -14,13 +14,23 @@ export function make(tag, properties = {}, ...children) {
 
 const SVG = "http://www.w3.org/2000/svg";
 
+/** Reads the pictures into the page once: they stay when the local process goes away. */
+export async function loadIcons() {
+  const answer = await fetch("/static/icons.svg");
+  if (!answer.ok) throw new Error(`icons: ${answer.status}`);
+  const icons = new DOMParser().parseFromString(await answer.text(), "image/svg+xml").documentElement;
+  icons.setAttribute("class", "unseen");
+  icons.setAttribute("aria-hidden", "true");
+  document.body.append(icons);
+}
+
 /** A picture beside a word: hidden from who listens. */
 export function icon(name, classes = "icon") {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("class", classes);
   svg.setAttribute("aria-hidden", "true");
   const use = document.createElementNS(SVG, "use");
-  use.setAttribute("href", `/static/icons.svg#${name}`);
+  use.setAttribute("href", `#icon-${name}`);
   svg.append(use);
   return svg;
 }
@@ -37,6 +47,19 @@ export function fill(container, ...children) {
   const key = container.contains(held) ? held.dataset.key : undefined;
   container.replaceChildren(...children.flat(2).filter(Boolean));
   if (key) container.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
+}
+
+const shownAs = new WeakMap();
+
+/**
+ * Whether what a part shows has changed. A part that is drawn only then keeps its buttons under the finger that touches
+ * them, whatever the till tells meanwhile.
+ */
+export function hasChanged(part, ...values) {
+  const text = JSON.stringify(values);
+  if (shownAs.get(part) === text) return false;
+  shownAs.set(part, text);
+  return true;
 }
 
 export const byId = (id) => document.getElementById(id);

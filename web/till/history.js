@@ -13,15 +13,21 @@ const SHAPES = { approved: "paid", approved_in_part: "part", declined: "not", of
 let open = null;
 let asking = null;
 let returned = new Map();
+let refusal = null;
 
-function ask_about(what) {
+function askAbout(what) {
+  refusal = null;
   asking = what;
   returned = new Map();
   drawDialog();
 }
 
 async function undo(verb, body) {
-  if (await ask(verb, body)) closeDialog();
+  const refused = (words) => {
+    refusal = words;
+    drawDialog();
+  };
+  if (await ask(verb, body, refused)) closeDialog();
 }
 
 function voiding(sale) {
@@ -29,7 +35,7 @@ function voiding(sale) {
     make("p", {}, make("strong", {}, say("void-sure"))),
     make("div", { class: "row" },
       button(say("void-yes"), () => undo("void", { sale: sale.id }), { key: "void-yes", icon: "back", kind: "main" }),
-      button(say("void-no"), () => ask_about(null), { key: "void-no" })),
+      button(say("void-no"), () => askAbout(null), { key: "void-no" })),
   ];
 }
 
@@ -53,7 +59,7 @@ function refunding(sale) {
     make("ul", {}, sale.lines.filter((one) => one.state === "sold").map(line)),
     make("div", { class: "row" },
       button(say("refund-do"), () => lines.length > 0 && undo("refund", { sale: sale.id, lines }), { key: "refund-do", icon: "back", kind: "main", "aria-disabled": lines.length === 0 ? "true" : null }),
-      button(say("void-no"), () => ask_about(null), { key: "void-no" })),
+      button(say("void-no"), () => askAbout(null), { key: "void-no" })),
   ];
 }
 
@@ -64,15 +70,15 @@ function choices(sale) {
   };
   return make("div", { class: "choices" },
     button(say("sell-again"), again, { key: `again ${sale.id}`, icon: "again" }),
-    sale.can_refund && button(say("refund"), () => ask_about("refund"), { key: `refund ${sale.id}`, icon: "back" }),
-    sale.can_void && button(say("void"), () => ask_about("void"), { key: `void ${sale.id}`, icon: "close" }));
+    sale.can_refund && button(say("refund"), () => askAbout("refund"), { key: `refund ${sale.id}`, icon: "back" }),
+    sale.can_void && button(say("void"), () => askAbout("void"), { key: `void ${sale.id}`, icon: "close" }));
 }
 
 function entry(sale) {
   const isOpen = open === sale.id;
   const toggle = () => {
     open = isOpen ? null : sale.id;
-    ask_about(null);
+    askAbout(null);
   };
   const names = sale.lines.map((line) => (line.quantity > 1 ? `${line.quantity} × ${line.name}` : line.name)).join(", ");
   return make("li", { class: "sale" },
@@ -89,12 +95,13 @@ function entry(sale) {
 export function openHistory() {
   open = null;
   asking = null;
+  refusal = null;
   openDialog({
     title: () => say("history-title"),
     body: () => {
       const sales = state.view?.history ?? [];
       return [
-        state.refusal && make("div", { class: "note", role: "alert" }, icon("note"), make("p", {}, state.refusal)),
+        refusal && make("div", { class: "note", role: "alert" }, icon("note"), make("p", {}, refusal)),
         sales.length > 0 ? make("ul", { class: "history" }, sales.map(entry)) : make("p", { class: "quiet" }, say("history-empty")),
       ];
     },

@@ -3,7 +3,7 @@
 import { basket } from "./basket.js";
 import { isDialogOpen } from "./dialog.js";
 import { byId } from "./dom.js";
-import { isPinAsked, pressPin } from "./pin.js";
+import { isPinAsked, pinKey } from "./pin.js";
 import { prefs } from "./prefs.js";
 import { scanner } from "./scanner.js";
 import { add, addBarcode, empty, next, pay, stop } from "./selling.js";
@@ -18,14 +18,6 @@ const isControl = (element) => element.matches?.("button, a, summary");
 function onward() {
   if (saleShown()?.stage === "ended") next();
   else if (!isPaying()) pay();
-}
-
-function pinKey(event) {
-  if (/^\d$/.test(event.key)) pressPin(event.key);
-  else if (event.key === "Backspace") pressPin("rubout");
-  else if (event.key === "Enter" && !isControl(event.target)) pressPin("ready");
-  else return false;
-  return true;
 }
 
 /** Keys with a name of their own: they work from everywhere on the page. */
@@ -51,7 +43,7 @@ function escape() {
 }
 
 function act(event) {
-  if (isPinAsked() && pinKey(event)) return true;
+  if (pinKey(event)) return true;
   if (NAMED[event.key]) {
     NAMED[event.key]();
     return true;
@@ -66,15 +58,17 @@ function act(event) {
 
 export function startKeys() {
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.altKey || event.metaKey || isDialogOpen()) return;
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
     if (!isField(event.target) && !isPinAsked()) {
       const code = read(event.key, event.timeStamp);
       if (code) {
+        // the scanner's Enter presses no button
         event.preventDefault();
-        addBarcode(code);
+        if (!isDialogOpen()) addBarcode(code);
         return;
       }
     }
+    if (isDialogOpen()) return;
     if (event.repeat && event.key === "Enter") return;
     if (act(event)) event.preventDefault();
   });

@@ -5,6 +5,10 @@ import { changed, state, takeView } from "./state.js";
 import { say } from "./words.js";
 
 const RETRY_MS = 1500;
+/** What moves money: a second touch within this time means the first one. */
+const ONCE = ["sale", "void", "refund"];
+const AGAIN_MS = 400;
+const underway = new Set();
 let source = null;
 let retry = null;
 
@@ -40,8 +44,15 @@ export function listen() {
   });
 }
 
-/** Asks the till to do something. True if it will; what it will not, it says in words. */
-export async function ask(verb, body = {}) {
+function refuse(words) {
+  state.refusal = words;
+  changed();
+}
+
+/** Asks the till to do something. True if it will; what it will not, it says in words, told to `refused`. */
+export async function ask(verb, body = {}, refused = refuse) {
+  if (underway.has(verb)) return false;
+  if (ONCE.includes(verb)) underway.add(verb);
   state.refusal = null;
   let words = null;
   try {
@@ -54,9 +65,10 @@ export async function ask(verb, body = {}) {
     words = (await answer.json().catch(() => ({}))).words;
   } catch {
     words = say("gone");
+  } finally {
+    setTimeout(() => underway.delete(verb), AGAIN_MS);
   }
-  state.refusal = words ?? say("failed");
-  changed();
+  refused(words ?? say("failed"));
   return false;
 }
 

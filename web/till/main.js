@@ -1,20 +1,23 @@
 // The till's page: the local process decides, this shows it. `?side=client` shows only what the client reads.
 
 import { announceNow } from "./announce.js";
-import { drawBill, showLast } from "./bill.js";
+import { drawBill } from "./bill.js";
 import { drawClientScreen } from "./client.js";
 import { drawDialog, startDialog } from "./dialog.js";
-import { byId } from "./dom.js";
+import { byId, hasChanged, loadIcons } from "./dom.js";
 import { startKeys } from "./keys.js";
 import { listen } from "./link.js";
-import { showTheme } from "./prefs.js";
+import { pinKey } from "./pin.js";
+import { prefs, showTheme } from "./prefs.js";
 import { drawSheet } from "./sheet.js";
 import { state, watch } from "./state.js";
 import { drawTiles, startTiles } from "./tiles.js";
 import { drawTop } from "./top.js";
+import { readAhead } from "./ways.js";
 import { loadWords, say } from "./words.js";
 
 const RETRY_MS = 1500;
+const AHEAD_MS = 1000;
 const isClientSide = new URLSearchParams(location.search).get("side") === "client";
 const told = { refusal: null, isGone: false };
 
@@ -34,9 +37,8 @@ function startStaffSide() {
     drawTop();
     drawTiles();
     drawBill();
-    showLast();
     drawSheet();
-    drawDialog();
+    if (hasChanged(byId("dialog"), state.view?.till, state.view?.staff, state.view?.history, state.isGone, prefs.language)) drawDialog();
     announceTrouble();
   });
 }
@@ -45,12 +47,15 @@ function startClientSide() {
   document.body.classList.add("is-client-side");
   byId("client-side").hidden = false;
   watch(drawClientScreen);
+  // the staff's screen chose another language, or light or dark
+  window.addEventListener("storage", () => location.reload());
+  document.addEventListener("keydown", (event) => pinKey(event) && event.preventDefault());
 }
 
 async function start() {
   showTheme();
   try {
-    await loadWords();
+    await Promise.all([loadWords(), loadIcons()]);
   } catch {
     setTimeout(start, RETRY_MS);
     return;
@@ -58,6 +63,7 @@ async function start() {
   if (isClientSide) startClientSide();
   else startStaffSide();
   listen();
+  if (!isClientSide) setTimeout(readAhead, AHEAD_MS);
 }
 
 start();

@@ -14,6 +14,10 @@ export function forgetPin() {
   typed = "";
 }
 
+export function pinLength() {
+  return typed.length;
+}
+
 export function isPinAsked() {
   return saleShown()?.stage === "pin";
 }
@@ -31,6 +35,16 @@ export function pressPin(what) {
   }
   announce(say("pin-digits", { count: typed.length }));
   changed();
+}
+
+/** A key of the keyboard, where a PIN is asked. Whether it was one for the PIN. */
+export function pinKey(event) {
+  if (!isPinAsked()) return false;
+  if (/^\d$/.test(event.key)) pressPin(event.key);
+  else if (event.key === "Backspace") pressPin("rubout");
+  else if (event.key === "Enter" && !event.target.matches?.("button")) pressPin("ready");
+  else return false;
+  return true;
 }
 
 export function pinEntry(pin) {

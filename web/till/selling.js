@@ -59,6 +59,7 @@ export function canPay() {
 /** Rings the bill up: with a card, or on who is named. */
 export async function pay(wallet = null) {
   if (!canPay()) return false;
+  state.paidFrom = document.activeElement?.dataset.key ?? null;
   return ask("sale", { lines: saleLines(), wallet });
 }
 
@@ -66,13 +67,14 @@ export async function stop() {
   return ask("cancel");
 }
 
-/** The lines of an earlier sale on a new bill. */
+/** The lines of an earlier sale on the bill: a new one after an answer. */
 export async function ringUp(lines) {
   next();
-  clear();
   const known = lines.filter((line) => service(line.service));
-  if (known.some((line) => service(line.service).asks_age) && !(await askAge())) return changed();
-  basket.isAdult = known.some((line) => service(line.service).asks_age);
+  if (!basket.isAdult && known.some((line) => service(line.service).asks_age)) {
+    if (!(await askAge())) return;
+    basket.isAdult = true;
+  }
   for (const line of known) change(line.service, line.quantity);
   changed();
 }

@@ -17,6 +17,10 @@ export async function chooseLanguage(language) {
     prefs.language = was;
     return;
   }
+  // the choice outlives the address it came with
+  const here = new URL(location.href);
+  here.searchParams.delete("lang");
+  history.replaceState(null, "", here);
   listen();
   changed();
 }
@@ -44,7 +48,7 @@ export function openSettings() {
       choice("sound", onOff(), (value) => { prefer("sound", value); tryOut(); }),
       choice("speech", onOff(), (value) => { prefer("speech", value); tryOut(); }),
       choice("shortcuts", onOff()),
-      make("a", { class: "button", href: `/?side=client&lang=${prefs.language}`, target: "_blank", rel: "noopener" }, say("client-screen")),
+      make("a", { class: "button", href: "/?side=client", target: "_blank", rel: "noopener" }, say("client-screen")),
     ],
   });
 }

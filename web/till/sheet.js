@@ -6,13 +6,13 @@ import { staffSide } from "./answer.js";
 import { atMostWords } from "./bill.js";
 import { basket } from "./basket.js";
 import { clientSide } from "./client.js";
-import { button, byId, fill, icon, make } from "./dom.js";
+import { button, byId, fill, hasChanged, icon, make } from "./dom.js";
 import { ask } from "./link.js";
-import { forgetPin, pinEntry } from "./pin.js";
+import { forgetPin, pinEntry, pinLength } from "./pin.js";
+import { prefs } from "./prefs.js";
 import { stop } from "./selling.js";
 import { isPaying, saleShown, state } from "./state.js";
-import { tell } from "./voice.js";
-import { openByName } from "./ways.js";
+import { openByName, tell } from "./ways.js";
 import { say } from "./words.js";
 
 let before = null;
@@ -58,32 +58,39 @@ function moveFocus(sheet, sale, was) {
   const wasModal = was && was.stage !== "ended";
   if (isModal && (!wasModal || !sheet.contains(document.activeElement))) sheet.focus({ preventScroll: true });
   else if (sale && !isModal && was?.stage !== "ended") sheet.focus();
-  else if (!sale && was && document.activeElement === document.body) byId("tiles").focus({ preventScroll: true });
+  else if (!sale && was && (document.activeElement === document.body || sheet.contains(document.activeElement))) {
+    // back to where paying was asked, or to the tiles
+    const from = was.stage === "ended" ? null : state.paidFrom && byId("bill").querySelector(`[data-key="${CSS.escape(state.paidFrom)}"]`);
+    (from ?? byId("tiles")).focus({ preventScroll: true });
+  }
+}
+
+function drawSale(sheet, sale, isModal) {
+  sheet.setAttribute("role", isModal ? "dialog" : "region");
+  sheet.setAttribute("aria-label", say("pay-region"));
+  if (isModal) sheet.setAttribute("aria-modal", "true");
+  else sheet.removeAttribute("aria-modal");
+  sheet.className = `${isModal ? "is-cover" : "is-aside"} is-${sale.stage}`;
+  if (!hasChanged(sheet, sale, state.refusal, state.isGone, state.view.tray, pinLength(), prefs.language)) return;
+  const place = sheet.scrollTop;
+  fill(sheet, clientSide(sale.client), isModal ? paying(sale) : staffSide(sale));
+  sheet.scrollTop = place;
 }
 
 export function drawSheet() {
   const sheet = byId("sheet");
   const sale = saleShown();
   const isModal = isPaying();
-  for (const id of ["top", "notices", "ring"]) byId(id).inert = isModal;
+  for (const id of ["skip", "top", "notices", "ring"]) byId(id).inert = isModal;
   document.body.classList.toggle("is-paying", isModal);
   document.body.classList.toggle("is-answered", Boolean(sale) && !isModal);
   sheet.hidden = !sale;
   if (sale?.stage !== "pin") forgetPin();
-  if (sale) {
-    sheet.setAttribute("role", isModal ? "dialog" : "region");
-    sheet.setAttribute("aria-label", say("pay-region"));
-    if (isModal) sheet.setAttribute("aria-modal", "true");
-    else sheet.removeAttribute("aria-modal");
-    sheet.className = `${isModal ? "is-cover" : "is-aside"} is-${sale.stage}`;
-    const place = sheet.scrollTop;
-    fill(sheet, clientSide(sale.client), isModal ? paying(sale) : staffSide(sale));
-    sheet.scrollTop = place;
-  }
+  if (sale) drawSale(sheet, sale, isModal);
   const heard = sale && `${sale.stage} ${spoken(sale.client)}`;
   if (heard && heard !== before?.heard) {
     announce(spoken(sale.client));
-    tell(sale);
+    if (prefs.sound || prefs.speech) tell(sale);
   }
   if (sale?.stage !== before?.stage) {
     if (sale) sheet.scrollTop = 0;

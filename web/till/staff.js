@@ -10,15 +10,14 @@ import { say } from "./words.js";
 async function signOn(then) {
   const staff = byId("staff-code").value.trim();
   if (!staff) return;
-  const place = byId("staff-refusal");
-  if (await ask("staff", { staff })) {
-    closeDialog();
-    if (then) waitForStaff(then);
-  } else {
-    place.replaceChildren(icon("note"), make("p", {}, state.refusal));
+  const refused = (words) => {
+    const place = byId("staff-refusal");
+    place.replaceChildren(icon("note"), make("p", {}, words));
     place.hidden = false;
-    state.refusal = null;
-  }
+  };
+  if (!(await ask("staff", { staff }, refused))) return;
+  closeDialog();
+  if (then) waitForStaff(then);
 }
 
 /** The view says that it is so a moment after the till took it. */

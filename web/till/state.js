@@ -7,6 +7,8 @@ export const state = {
   isGone: false,
   /** The answer on the screen was seen: ringing up goes on before the till has said so. */
   isSeen: false,
+  /** The button that asked to pay, which gets the focus back where nothing was paid. */
+  paidFrom: null,
   /** What the till last would not do, in its own words. */
   refusal: null,
 };

@@ -1,11 +1,12 @@
 // What is sold: a tile a service, by category, searched or walked through with the arrow keys.
 
-import { add } from "./selling.js";
-import { basket, dearest, hasOnePrice } from "./basket.js";
-import { byId, fill, make } from "./dom.js";
 import { announce } from "./announce.js";
+import { basket, dearest, hasOnePrice } from "./basket.js";
+import { byId, fill, hasChanged, make } from "./dom.js";
+import { prefs } from "./prefs.js";
+import { add } from "./selling.js";
+import { changed, saleShown, service, state } from "./state.js";
 import { amount, nameOf, say, sayCount } from "./words.js";
-import { changed, state } from "./state.js";
 
 const HUES = 6;
 /** More services than this are shown by category at first. */
@@ -13,6 +14,11 @@ const ALL_AT_ONCE_MAX = 60;
 
 let chosen = null;
 let search = "";
+
+/** The bill was answered: the next touch begins a new one. */
+const isDone = () => saleShown()?.stage === "ended" && saleShown().kind === "sale";
+
+const quantityOf = (id) => (isDone() ? 0 : (basket.lines.get(id) ?? 0));
 
 const plain = (text) => text.normalize("NFD").replace(/\p{Diacritic}/gu, "").toLowerCase();
 
@@ -40,28 +46,30 @@ function found() {
   return category === "*" ? services : services.filter((service) => (service.category ?? "") === category);
 }
 
-function price(service) {
-  const [unit, minor] = dearest(service);
+function price(one) {
+  const [unit, minor] = dearest(one);
   if (minor === 0) return say("free");
-  return hasOnePrice(service) ? amount(unit, minor) : say("up-to", { amount: amount(unit, minor) });
+  return hasOnePrice(one) ? amount(unit, minor) : say("up-to", { amount: amount(unit, minor) });
 }
 
-function tile(service, hue, isFirst) {
-  const quantity = basket.lines.get(service.id) ?? 0;
+function tile(one, hue, isFirst) {
+  const quantity = quantityOf(one.id);
   const badge = quantity > 0 && make("span", { class: "badge" },
     make("span", { "aria-hidden": "true" }, `${quantity}×`), make("span", { class: "unseen" }, `, ${say("on-bill", { count: quantity })}`));
-  const name = nameOf(service);
+  const name = nameOf(one);
   return make("button", {
     type: "button",
     class: `tile hue-${hue}${name.length > 26 ? " is-long" : ""}${quantity > 0 ? " is-chosen" : ""}`,
-    "data-key": service.id,
+    "data-key": one.id,
+    "data-hue": hue,
+    "data-quantity": quantity,
     tabindex: isFirst ? 0 : -1,
-    click: () => add(service.id),
+    click: () => add(one.id),
     // a touch leaves the focus alone, so that Enter pays after it
     mousedown: (event) => event.preventDefault(),
   },
   make("span", { class: "name" }, name),
-  make("span", { class: "price" }, price(service), service.asks_age && make("span", { class: "mark" }, say("age-mark"))),
+  make("span", { class: "price" }, price(one), one.asks_age && make("span", { class: "mark" }, say("age-mark"))),
   badge);
 }
 
@@ -87,7 +95,22 @@ function drawTabs() {
   panel.setAttribute("aria-label", say("services"));
 }
 
+/** Only the tiles that were touched: there may be hundreds. */
+function drawQuantities() {
+  for (const old of byId("tiles").querySelectorAll(".tile")) {
+    if (Number(old.dataset.quantity) === quantityOf(old.dataset.key)) continue;
+    const isHeld = old === document.activeElement;
+    const drawn = tile(service(old.dataset.key), old.dataset.hue, old.tabIndex === 0);
+    old.replaceWith(drawn);
+    if (isHeld) drawn.focus({ preventScroll: true });
+  }
+}
+
 export function drawTiles() {
+  if (!hasChanged(byId("tiles"), state.assortment?.shownFor, prefs.language, search, current())) {
+    drawQuantities();
+    return;
+  }
   drawTabs();
   const field = byId("search");
   field.placeholder = say("search");

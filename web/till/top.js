@@ -1,7 +1,7 @@
 // The bar at the top: which till this is, how it is, and the ways to everything else.
 
 import { openDialog } from "./dialog.js";
-import { button, byId, fill, icon, make } from "./dom.js";
+import { button, byId, fill, hasChanged, icon, make } from "./dom.js";
 import { prefs } from "./prefs.js";
 import { state } from "./state.js";
 import { chooseLanguage, openHelp, openHistory, openSettings, openStaff } from "./ways.js";
@@ -40,15 +40,16 @@ function openState() {
 const note = (text) => make("div", { class: "note" }, icon("note"), make("p", {}, text));
 
 export function drawTop() {
+  if (!hasChanged(byId("top"), state.view?.till, state.view?.staff, state.isGone, prefs.language)) return;
   const till = state.view?.till;
   const [kind, words] = link();
   const count = waiting();
   const other = prefs.language === "nl" ? "en" : "nl";
   const tool = (name, open, picture, text = say(name)) => button(text, open, { key: name, icon: picture, kind: "plain tool", "aria-label": say(name) });
   fill(byId("top"),
-    make("h1", {}, make("img", { src: "/static/mark.svg", alt: "", width: 32, height: 32 }), make("span", {}, till?.name ?? "Pasje")),
+    make("h1", {}, icon("mark"), make("span", {}, till?.name ?? "Pasje")),
     make("button", { type: "button", class: `chip state is-${kind}`, "data-key": "state", click: openState },
-      icon(kind === "here" ? "here" : "away"), make("span", {}, words, count && make("span", { class: "waiting" }, ` · ${count}`))),
+      icon(kind === "here" ? "here" : "away"), make("span", {}, words, count && make("span", { class: "waiting" }, make("i", {}, " · "), count))),
     make("nav", { class: "tools", "aria-label": say("settings") },
       tool("history", openHistory, "receipt"),
       button(state.view?.staff?.name ?? say("staff"), () => openStaff(), { key: "staff", icon: "person", kind: "plain tool", "aria-label": state.view?.staff ? say("staff-on", state.view.staff) : say("staff") }),
@@ -69,9 +70,7 @@ function drawNotices() {
   const rest = notices.length - 1;
   const shown = notices.length > 0 && make("div", { class: "note" }, icon(state.isGone ? "away" : "note"), make("p", {}, notices[0]),
     rest > 0 && button(`${say("notices-more")} (${notices.length})`, openState, { key: "notices", kind: "plain" }));
-  // the same words are not put there again: who listens would hear them at each change
-  if (place.dataset.shown !== notices.join("\n") + prefs.language) fill(place, shown);
-  place.dataset.shown = notices.join("\n") + prefs.language;
+  fill(place, shown);
   place.hidden = notices.length === 0;
   place.setAttribute("aria-label", say("notices"));
 }

@@ -37,7 +37,7 @@ function hundredths(minor) {
 /** `€ 2,50`, `20 min`, `1,50 punt`: minor units, whole numbers. */
 export function amount(unit, minor) {
   const english = prefs.language === "en";
-  if (unit === "minutes") return `${minor} min`;
-  if (unit === "points") return `${hundredths(minor)} ${english ? "points" : "punt"}`;
-  return english ? `€${hundredths(minor)}` : `€ ${hundredths(minor)}`;
+  if (unit === "minutes") return `${minor}\u00a0min`;
+  if (unit === "points") return `${hundredths(minor)}\u00a0${english ? "points" : "punt"}`;
+  return english ? `€${hundredths(minor)}` : `€\u00a0${hundredths(minor)}`;
 }

@@ -1,7 +1,6 @@
 # The words of the till. Short, plain words (B1). The client's side never tells a reason.
 
 page-title = Till
-language-name = English
 to-content = To the tiles
 
 ## At the top
@@ -89,10 +88,11 @@ offline-sale = Sold without a connection. The till sends this later.
 ## Answer
 left-out-title = Not paid:
 next-client = Next customer
-next-help = Or touch a tile right away.
+next-help = or touch a tile right away
 back-to-bill = Back to the bill
 once-more = The same once more
-who-paid = Who paid what
+messages-one = 1 message
+messages-many = { $count } messages
 line-sold = sold
 line-left-out = not sold
 line-free = free
@@ -136,7 +136,6 @@ staff-title = Staff
 staff-none = Nobody is signed on.
 staff-on = Signed on: { $name }
 staff-code = Your code
-staff-sign-on = Sign on
 staff-sign-off = Sign off
 staff-needed = Please sign on first, so that the till knows who registers this.
 

@@ -1,7 +1,6 @@
 # De woorden van de kassa. Korte, gewone woorden (B1). Aan de kant van de cliënt staat nooit een reden.
 
 page-title = Kassa
-language-name = Nederlands
 to-content = Naar de tegels
 
 ## Bovenaan
@@ -89,10 +88,11 @@ offline-sale = Verkocht zonder verbinding. De kassa stuurt dit later na.
 ## Antwoord
 left-out-title = Niet betaald:
 next-client = Volgende klant
-next-help = Of tik meteen op een tegel.
+next-help = of tik meteen op een tegel
 back-to-bill = Terug naar de bon
 once-more = Nog eens hetzelfde
-who-paid = Wie betaalde wat
+messages-one = 1 bericht
+messages-many = { $count } berichten
 line-sold = verkocht
 line-left-out = niet verkocht
 line-free = kost niets
@@ -136,7 +136,6 @@ staff-title = Medewerker
 staff-none = Er is niemand aangemeld.
 staff-on = Aangemeld: { $name }
 staff-code = Uw code
-staff-sign-on = Aanmelden
 staff-sign-off = Afmelden
 staff-needed = Meld u eerst aan. Dan weet de kassa wie het noteert.
 
