@@ -8,13 +8,20 @@ import { createRequire } from "node:module";
 import { strict as assert } from "node:assert";
 
 const require = createRequire(`${process.env.PASJE_TEST_BROWSER}/`);
-const { chromium } = require("playwright-core");
-const { AxeBuilder } = require("@axe-core/playwright");
+export const { chromium } = require("playwright-core");
+export const { AxeBuilder } = require("@axe-core/playwright");
 
-const input = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+/** How the browser is started: it looks for nothing beyond this machine. */
+export const CHROMIUM = {
+  executablePath: process.env.PASJE_TEST_CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+};
+
+let input = null;
 
 /** Asks the test that started this script to do something, and waits until it is done. */
 export async function have(what) {
+  input ??= createInterface({ input: process.stdin })[Symbol.asyncIterator]();
   console.log(`do: ${what}`);
   const { value } = await input.next();
   assert.equal(value, "done");
@@ -33,11 +40,8 @@ export async function play(script) {
 
 /** A browser with a page that must not write one error to its console. */
 export async function open(options = {}) {
-  const browser = await chromium.launch({
-    executablePath: process.env.PASJE_TEST_CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-  });
-  const context = await browser.newContext({ viewport: { width: 1024, height: 768 }, ...options });
+  const browser = await chromium.launch(CHROMIUM);
+  const context = await browser.newContext({ viewport: { width: 1024, height: 768 }, bypassCSP: true, reducedMotion: "reduce", ...options });
   const page = await context.newPage();
   const errors = [];
   page.on("pageerror", (error) => errors.push(error.message));

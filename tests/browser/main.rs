@@ -60,6 +60,7 @@ impl Stage {
             packages.expect("PASJE_TEST_BROWSER names the folder of playwright-core: ./dev test installs it");
         let names: Vec<&str> = self.till.clients.iter().map(|client| client.name.as_str()).collect();
         let mut child = Command::new("node")
+            .args(script.ends_with(".spec").then_some("--test"))
             .arg(format!("{path}{script}.mjs"))
             .env("PASJE_TEST_BROWSER", packages)
             .env("PASJE_TILL", format!("http://{}/", self.till.address))
@@ -118,6 +119,12 @@ async fn everything_is_done_by_keyboard_alone() {
 async fn nothing_is_lost_on_a_narrow_or_magnified_page_in_either_language() {
     let mut stage = Stage::set(&[(1_000, 0)]).await;
     stage.play("narrow");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_is_used_by_touch_keys_and_scanner_and_keeps_nobody_out() {
+    let mut stage = Stage::set(&[(10_000, 0)]).await;
+    stage.play("till.spec");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,17 +1,16 @@
-// The till's page in a real browser, against a real till: TILL_URL says where one with a tray of virtual cards serves it.
+// The till's page in a real browser, against a real till: PASJE_TILL says where one with a tray of virtual cards serves it.
 // It takes services and cards as they come, so that any assortment will do.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { AxeBuilder } from "@axe-core/playwright";
-import { chromium } from "playwright-core";
+import { AxeBuilder, CHROMIUM, chromium } from "./browser.mjs";
 
-const url = process.env.TILL_URL ?? "http://127.0.0.1:8090";
+const url = process.env.PASJE_TILL.replace(/\/$/, "");
 const WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
 let browser;
 before(async () => {
-  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+  browser = await chromium.launch({ ...CHROMIUM });
 });
 after(() => browser.close());
 

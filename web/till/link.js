@@ -5,8 +5,9 @@ import { changed, state, takeView } from "./state.js";
 import { say } from "./words.js";
 
 const RETRY_MS = 1500;
-/** What moves money: a second touch within this time means the first one. */
+/** What moves money: a second touch before the page shows what the first one did means the first one. */
 const ONCE = ["sale", "void", "refund"];
+/** Long after any view of it came. */
 const AGAIN_MS = 400;
 const underway = new Set();
 let source = null;
@@ -40,6 +41,7 @@ export function listen() {
     const view = JSON.parse(event.data);
     state.isGone = false;
     if (!state.assortment || state.assortment.shownFor !== view.assortment) loadAssortment(view.assortment);
+    underway.clear();
     takeView(view);
   });
 }

@@ -477,6 +477,11 @@ impl Driver {
             SaleEnded::Problem { problem, .. } => (None, End::Problem(problem.to_string())),
             SaleEnded::Cancelled { undoes } => (None, End::Cancelled { is_undone: undoes.is_some(), fault }),
         };
+        if matches!(end, End::Cancelled { is_undone: false, fault: None | Some(ReaderFault::Stopped) }) {
+            // nothing came of it, and nothing is to be told: back to ringing up
+            self.sale = None;
+            return self.tell();
+        }
         sale.stage = Stage::Ended;
         sale.end = Some(end.clone());
         if let Some(id) = id {

@@ -35,8 +35,8 @@ use crate::request::SaleLine;
 
 /// What a page may send at once.
 const BODY_MAX: usize = 64 * 1024;
-/// Connections of one browser, and some more.
-const CONNECTIONS_MAX: usize = 64;
+/// Pages that are open at once, with what they read; each hears of changes over a connection of its own.
+const CONNECTIONS_MAX: usize = 256;
 /// A page that hears nothing for longer than this thinks that the till has gone.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Clients that are shown for a search.
