@@ -101,5 +101,7 @@ CREATE TABLE captured_day (
     organisation integer NOT NULL REFERENCES organisation,
     day date NOT NULL,
     done_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- whether what is done once after a day was done too: corrections, tasks
+    is_kept boolean NOT NULL DEFAULT false,
     PRIMARY KEY (organisation, day)
 );

@@ -8,6 +8,7 @@ macro_rules! say {
 mod blank_card;
 mod card;
 mod card_personal;
+mod client;
 mod database;
 mod demo;
 mod explain;
@@ -74,6 +75,9 @@ enum Command {
     /// Add and list locations, and say what may be sold at each offline
     #[command(subcommand)]
     Location(location::Command),
+    /// List clients, and show of one what the indication brings, what is agreed and what is in the wallet
+    #[command(subcommand)]
+    Client(client::Command),
     /// Open, deliver, close and correct months
     #[command(subcommand)]
     Month(month::Command),
@@ -122,6 +126,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Serve(listen) => serve::run(&options, &listen).await,
         Command::Demo(arguments) => demo::run(&options, &arguments).await,
         Command::Card(command) => card::run(&options, command).await,
+        Command::Client(command) => client::run(&options, command).await,
         Command::Key(command) => key::run(&options, command).await,
         Command::Keys(command) => keys::run(&options, command).await,
         Command::Organisation(command) => organisation::run(&options, command).await,

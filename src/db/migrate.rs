@@ -113,7 +113,7 @@ pub const TABLE_RIGHTS: &[(&str, &str)] = &[
     ("public.absence_setting", "SELECT, INSERT"),
     ("public.occurrence_mark", "SELECT, INSERT"),
     ("public.task", "SELECT, INSERT, UPDATE (done_at), UPDATE (done_by), UPDATE (how)"),
-    ("public.captured_day", "SELECT, INSERT"),
+    ("public.captured_day", "SELECT, INSERT, UPDATE (is_kept)"),
     ("public.payout", "SELECT, INSERT, UPDATE (status)"),
     ("public.payout_approval", "SELECT, INSERT"),
     ("public.price_list", "SELECT, INSERT, UPDATE (superseded_at)"),

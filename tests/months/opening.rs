@@ -60,6 +60,12 @@ async fn a_month_that_has_not_begun_is_not_opened_and_one_that_is_not_over_is_no
     house.now = "2026-03-31T22:00:00Z".parse().unwrap();
     house.open("2026-04").await;
     assert!(matches!(house.try_close("2026-04", false).await, Err(MonthError::NotOver(_))));
+    // what it would do is told from the first day on, as if all went as planned
+    let before = house.everything().await;
+    let told = house.try_close("2026-04", true).await.unwrap();
+    assert!(told.get("saved EUR") > 0, "{told:?}");
+    assert_eq!(house.everything().await, before);
+    assert!(matches!(house.try_close("2026-05", true).await, Err(MonthError::NotOver(_))));
 }
 
 #[tokio::test]
