@@ -1,11 +1,12 @@
 //! Months are kept by the clock.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use diesel_async::SimpleAsyncConnection;
 use pasje::services::months::keeping::keep;
 use pasje::services::months::{MonthError, Watch};
 
@@ -118,6 +119,23 @@ const PASJE: &str = env!("CARGO_BIN_EXE_pasje");
 /// Chunks of a serving program have a thousand.
 const CLIENTS: i64 = 10_000;
 
+/// For keys; gone with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Folder {
+        let path = std::env::temp_dir().join(format!("pasje-keeping-{}", uuid::Uuid::now_v7().simple()));
+        std::fs::create_dir(&path).unwrap();
+        Folder(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
 /// `pasje serve` on the house's database, with keys in a folder of its own.
 struct Serving(Child);
 
@@ -178,14 +196,13 @@ async fn a_service_that_is_told_to_stop_in_the_midst_of_a_day_ends_soon_and_the_
             service(CARE)
         ))
         .await;
-    let folder = std::env::temp_dir().join(format!("pasje-keeping-{}", uuid::Uuid::now_v7().simple()));
-    std::fs::create_dir(&folder).unwrap();
+    let folder = Folder::new();
     // stopped as soon as the first clients are done: of opening, then of delivering
     let mut midst = 0;
     for done in
         ["SELECT count(*) FROM month_phase WHERE phase = 2", "SELECT count(*) FROM ledger.operation WHERE kind = 22"]
     {
-        let mut serving = Serving::start(&house, &folder);
+        let mut serving = Serving::start(&house, &folder.0);
         until(&house, "the job does not begin", done).await;
         let took = serving.stop();
         assert!(took < Duration::from_secs(10), "{took:?}");
@@ -194,7 +211,7 @@ async fn a_service_that_is_told_to_stop_in_the_midst_of_a_day_ends_soon_and_the_
         midst += usize::from(done < CLIENTS);
     }
     assert_eq!(midst, 2, "the jobs were not stopped, but ended by themselves");
-    let mut serving = Serving::start(&house, &folder);
+    let mut serving = Serving::start(&house, &folder.0);
     until(&house, "the day is not finished", "SELECT count(*) FROM captured_day WHERE is_kept").await;
     assert!(serving.stop() < Duration::from_secs(10));
     // each client's day once
@@ -203,5 +220,23 @@ async fn a_service_that_is_told_to_stop_in_the_midst_of_a_day_ends_soon_and_the_
     assert_eq!(house.number("SELECT count(*) FROM ledger.line").await, CLIENTS);
     assert_eq!(house.text("SELECT max(day) FROM captured_day WHERE is_kept").await, yesterday.to_string());
     house.verify().await;
-    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_does_not_wait_for_a_wallet_that_somebody_holds() {
+    let house = House::new().await;
+    house.client(1).await;
+    let folder = Folder::new();
+    let mut holder = house.owner().await;
+    holder.batch_execute("BEGIN; SELECT FROM wallet FOR UPDATE").await.unwrap();
+    let mut serving = Serving::start(&house, &folder.0);
+    let waits = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE datname = current_database() AND NOT granted";
+    until(&house, "nobody waits for the wallet", waits).await;
+    // five tries of five seconds otherwise
+    let took = serving.stop();
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    holder.batch_execute("ROLLBACK").await.unwrap();
+    assert_eq!(house.number("SELECT count(*) FROM month_phase").await, 0);
+    let _serving = Serving::start(&house, &folder.0);
+    until(&house, "the month is not opened", "SELECT count(*) FROM month_phase WHERE phase = 2").await;
 }
