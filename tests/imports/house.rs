@@ -46,9 +46,9 @@ pub fn demo(name: &str) -> String {
 }
 
 #[derive(diesel::QueryableByName)]
-struct Text {
+pub struct Text {
     #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Text>)]
-    text: Option<String>,
+    pub text: Option<String>,
 }
 
 impl House {
