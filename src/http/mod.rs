@@ -108,9 +108,12 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(api::plan_lines::drop_line)
         .service(api::plan_lines::mark_day)
         .service(api::plan_lines::correct_day)
+        .service(api::absences::list_absences)
         .service(api::absences::leave)
         .service(api::absences::change_absence)
+        .service(api::plan_reviews::list_reviews)
         .service(api::plan_reviews::record_review)
+        .service(api::plan_reviews::list_meetings)
         .service(api::plan_reviews::record_meeting);
     config
         .service(health::live)

@@ -30,6 +30,7 @@ pub mod months;
 pub mod offline_cards;
 pub mod organisations;
 pub mod plan_books;
+pub mod plan_reviews;
 mod planned_days;
 pub mod plans;
 pub mod price_cache;
