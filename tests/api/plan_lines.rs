@@ -280,6 +280,18 @@ async fn where_a_scheme_shows_no_euro_consent_needs_none() {
     scene.refuses(&in_minutes, &consent(json!(1800), 30), 409, "plan-conflict");
     let stored = "SELECT format('%s %s', coalesce(price_shown_cents::text, 'none'), units_shown) FROM plan_consent";
     assert_eq!(scene.house.text(stored).await, "none 30");
+    // what has no price in minutes is paid from own money, and that is shown in any scheme
+    scene.house.sql("UPDATE service SET council_agreed_on = '2024-01-01', published_on = '2024-01-01'").await;
+    let mut coffee = scene.line("staff");
+    coffee["service"] = json!(COFFEE);
+    let agreed = scene.agree(&coffee);
+    assert_eq!((&agreed["price_cents"], &agreed["units"]), (&json!(250), &Value::Null));
+    let target = format!("plan-lines/{}/consent", agreed["id"].as_str().unwrap());
+    let mut shown = consent(json!(250), 0);
+    shown["units_shown"] = Value::Null;
+    let unseen = json!({"alternatives_asked": true, "signed_on": today(), "recorded_by": STAFF});
+    scene.refuses(&target, &unseen, 422, "plan-refused");
+    assert_eq!(scene.serving.send_by(&scene.key, "POST", &scene.at(&target), &shown).status, 204);
 }
 
 impl Scene {
