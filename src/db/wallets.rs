@@ -140,25 +140,18 @@ pub async fn update(mut conn: &AsyncPgConnection, wallets: &[&Wallet]) -> Result
     if wallets.is_empty() {
         return Ok(());
     }
-    let mut query: Statement = statement(
+    let query: Statement = statement(
         "UPDATE wallet AS w SET budget = u.budget, budget_held = u.budget_held, reserve = u.reserve, \
          reserve_held = u.reserve_held, savings = u.savings, savings_held = u.savings_held, credit = u.credit, \
          credit_held = u.credit_held, credit_cents = u.credit_cents, credit_cents_held = u.credit_cents_held \
          FROM (SELECT unnest(?) AS id, unnest(?) AS budget, unnest(?) AS budget_held, unnest(?) AS reserve, \
          unnest(?) AS reserve_held, unnest(?) AS savings, unnest(?) AS savings_held, unnest(?) AS credit, \
          unnest(?) AS credit_held, unnest(?) AS credit_cents, unnest(?) AS credit_cents_held) AS u WHERE w.id = u.id",
-    )
-    .bind(wallets.iter().map(|wallet| wallet.id.field()).collect::<Vec<_>>());
-    for name in PurseName::ALL {
-        query = query
-            .bind(wallets.iter().map(|wallet| wallet.purse(name).balance.minor()).collect::<Vec<_>>())
-            .bind(wallets.iter().map(|wallet| wallet.purse(name).held.minor()).collect::<Vec<_>>());
-    }
-    let updated = query.execute(&mut conn).await?;
-    if updated == wallets.len() { Ok(()) } else { Err(corrupt("wallet: a locked row was not there to update")) }
+    );
+    updated(bind_purses(query, wallets).execute(&mut conn).await?, wallets.len())
 }
 
-/// Writes the month, scheme and buyer of wallets that are locked.
+/// Writes the month, scheme and buyer of wallets that are locked, and their purses in the same row.
 ///
 /// # Errors
 /// [`DbError`].
@@ -167,15 +160,35 @@ pub async fn enter_month(mut conn: &AsyncPgConnection, wallets: &[(&Wallet, i32)
         return Ok(());
     }
     let query: Statement = statement(
-        "UPDATE wallet AS w SET month = u.month, scheme = u.scheme, buyer = u.buyer FROM (SELECT unnest(?) AS id, \
+        "UPDATE wallet AS w SET budget = u.budget, budget_held = u.budget_held, reserve = u.reserve, \
+         reserve_held = u.reserve_held, savings = u.savings, savings_held = u.savings_held, credit = u.credit, \
+         credit_held = u.credit_held, credit_cents = u.credit_cents, credit_cents_held = u.credit_cents_held, \
+         month = u.month, scheme = u.scheme, buyer = u.buyer \
+         FROM (SELECT unnest(?) AS id, unnest(?) AS budget, unnest(?) AS budget_held, unnest(?) AS reserve, \
+         unnest(?) AS reserve_held, unnest(?) AS savings, unnest(?) AS savings_held, unnest(?) AS credit, \
+         unnest(?) AS credit_held, unnest(?) AS credit_cents, unnest(?) AS credit_cents_held, \
          unnest(?) AS month, unnest(?) AS scheme, unnest(?) AS buyer) AS u WHERE w.id = u.id",
-    )
-    .bind(wallets.iter().map(|(wallet, _)| wallet.id.field()).collect::<Vec<_>>())
-    .bind(wallets.iter().map(|(wallet, _)| wallet.month).collect::<Vec<_>>())
-    .bind(wallets.iter().map(|(_, scheme)| *scheme).collect::<Vec<_>>())
-    .bind(wallets.iter().map(|(wallet, _)| i16::from(wallet.buyer.code())).collect::<Vec<_>>());
-    let updated = query.execute(&mut conn).await?;
-    if updated == wallets.len() { Ok(()) } else { Err(corrupt("wallet: a locked row was not there to update")) }
+    );
+    let purses: Vec<&Wallet> = wallets.iter().map(|(wallet, _)| *wallet).collect();
+    let query = bind_purses(query, &purses)
+        .bind(wallets.iter().map(|(wallet, _)| wallet.month).collect::<Vec<_>>())
+        .bind(wallets.iter().map(|(_, scheme)| *scheme).collect::<Vec<_>>())
+        .bind(wallets.iter().map(|(wallet, _)| i16::from(wallet.buyer.code())).collect::<Vec<_>>());
+    updated(query.execute(&mut conn).await?, wallets.len())
+}
+
+fn bind_purses(query: Statement, wallets: &[&Wallet]) -> Statement {
+    let mut query = query.bind(wallets.iter().map(|wallet| wallet.id.field()).collect::<Vec<_>>());
+    for name in PurseName::ALL {
+        query = query
+            .bind(wallets.iter().map(|wallet| wallet.purse(name).balance.minor()).collect::<Vec<_>>())
+            .bind(wallets.iter().map(|wallet| wallet.purse(name).held.minor()).collect::<Vec<_>>());
+    }
+    query
+}
+
+fn updated(rows: usize, wallets: usize) -> Result<(), DbError> {
+    if rows == wallets { Ok(()) } else { Err(corrupt("wallet: a locked row was not there to update")) }
 }
 
 /// Organisations' book dates at `now`; those that do not exist are missing from the answer.

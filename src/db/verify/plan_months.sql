@@ -14,8 +14,9 @@ SELECT lpad(wallet::text, 19, '0'),
 FROM need AS n FULL JOIN hold_of_month AS h USING (wallet, month)
 WHERE coalesce(n.units, 0) <> coalesce(h.units, 0)
 UNION ALL
-SELECT lpad(p.wallet::text, 19, '0'), format('line %s is planned in a month of wallet %s, and is of wallet %s', p.line, p.wallet, l.wallet)
-FROM plan_month AS p JOIN plan_line AS l ON l.id = p.line WHERE l.wallet <> p.wallet
+SELECT lpad(p.wallet::text, 19, '0'), format('line %s is planned in a month of wallet %s, and is of %s', p.line, p.wallet,
+                                             coalesce('wallet ' || l.wallet, 'nobody'))
+FROM plan_month AS p LEFT JOIN plan_line AS l ON l.id = p.line WHERE l.wallet IS DISTINCT FROM p.wallet
 UNION ALL
 SELECT id::text, format('hold %s is kept as a month''s, and no month of its wallet names it', id)
 FROM (SELECT DISTINCT id, account >> 16 AS wallet FROM hold WHERE purpose = 4) AS kept

@@ -150,12 +150,10 @@ async fn write(
     entered: &[(&Wallet, i32)],
     ends: &[(WalletId, Option<OperationId>)],
 ) -> Result<(), DbError> {
-    let purses: Vec<&Wallet> = rows.wallets.iter().collect();
     let entries = rows.hold_entries();
     let phases: Vec<_> = ends.iter().map(|(wallet, operation)| (*wallet, Phase::Close, *operation)).collect();
     tokio::try_join!(
         biased;
-        wallets::update(conn, &purses),
         wallets::enter_month(conn, entered),
         ledger::insert(conn, batch, &rows.booked),
         holds::change(conn, &entries),

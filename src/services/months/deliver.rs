@@ -140,9 +140,8 @@ impl Work for Delivering {
             warned.extend(self.warning(&wallet, scheme)?);
             wallet.buyer = chunk.clients.buyer_on(&wallet, self.today);
             if wallet.buyer != before.buyer {
-                entered.push((wallet.clone(), scheme));
-            }
-            if wallet.purses != before.purses {
+                entered.push((wallet, scheme));
+            } else if wallet.purses != before.purses {
                 rows.wallets.push(wallet);
             }
         }

@@ -201,7 +201,6 @@ impl Leaving {
         self.wallet.is_closed = true;
         let entries: Vec<HoldEntry> =
             self.booked.iter().flat_map(|booked| booked.operation.hold_entries.iter().cloned()).collect();
-        wallets::update(conn, &[&self.wallet]).await?;
         wallets::enter_month(conn, &[(&self.wallet, scheme)]).await?;
         ledger::insert(conn, batch, &self.booked).await?;
         holds::change(conn, &entries).await?;

@@ -253,12 +253,10 @@ impl Client<'_> {
 
 async fn write(conn: &AsyncPgConnection, batch: Batch, month: Month, rows: &Rows) -> Result<(), DbError> {
     let month = month.first();
-    let purses: Vec<&Wallet> = rows.wallets.iter().map(|(wallet, _)| wallet).collect();
     let entered: Vec<(&Wallet, i32)> = rows.wallets.iter().map(|(wallet, scheme)| (wallet, *scheme)).collect();
     // Sent together, in this order: PostgreSQL carries one out while the next is being written.
     tokio::try_join!(
         biased;
-        wallets::update(conn, &purses),
         wallets::enter_month(conn, &entered),
         ledger::insert(conn, batch, &rows.booked),
         holds::insert_all(conn, &rows.holds),

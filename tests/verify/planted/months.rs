@@ -33,6 +33,7 @@ pub const MONTHS: &[Planted] = &[
     row("UPDATE plan_month SET held = held & (held - 1) WHERE month = '2026-06-01'", &["plan_months"], "{hold6}"),
     row("UPDATE month_phase SET operation = NULL WHERE operation = '{hold6}'", &["plan_months"], ""),
     row("UPDATE plan_month SET wallet = {w2} WHERE month = '2026-04-01'", &["plan_months"], "{line}"),
+    row("UPDATE plan_month SET line = '{nobody}' WHERE month = '2026-06-01'", &["plan_months"], "is of nobody"),
     // occurrences
     row("UPDATE ledger.line SET hold = '{occurrence14}' WHERE hold = '{occurrence07}'", &["occurrences"], "{line}"),
     row(
