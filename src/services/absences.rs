@@ -94,9 +94,7 @@ async fn left(books: &mut PlanBooks<'_>, request: &LeaveRequest) -> Result<Relea
         return Err(PlanError::Refused("the client has left for good"));
     }
     if known.absences.iter().any(|other| overlap(other, &absence)) {
-        return Err(PlanError::Refused(
-            "the client is away in these days already; withdraw that absence if it was a mistake",
-        ));
+        return Err(AWAY_ALREADY);
     }
     if !absences::insert(books.conn, wallet, request.id, &absence, books.today).await? {
         return Err(ID_TAKEN);
@@ -104,6 +102,8 @@ async fn left(books: &mut PlanBooks<'_>, request: &LeaveRequest) -> Result<Relea
     release_absent(books, absence).await
 }
 
+const AWAY_ALREADY: PlanError =
+    PlanError::Refused("the client is away in these days already; withdraw that absence if it was a mistake");
 const ID_TAKEN: PlanError = PlanError::Conflict("another absence was told under this id: make a new id for a new one");
 
 /// Gives up the planned days of an absence, as far as it is known to last.
@@ -146,16 +146,21 @@ async fn changed(books: &mut PlanBooks<'_>, id: Uuid, change: AbsenceChange) -> 
             }
             match absence.returned_on {
                 Some(told) if told == day => return Ok(Released::default()),
-                Some(_) => {
+                // A return of the days to come is what was expected: another one may be told.
+                Some(told) if told <= books.today => {
                     let why = "another day of return was told: withdraw the absence and tell it anew";
                     return Err(PlanError::Conflict(why));
                 }
-                None => {}
+                _ => {}
             }
-            let absence = Absence { returned_on: Some(day), ..absence };
-            absences::update(books.conn, id, &absence).await?;
-            plan_again(books, &told).await?;
-            release_absent(books, absence).await
+            let returned = Absence { returned_on: Some(day), ..absence };
+            let known = absences::of_wallets(books.conn, &[wallet]).await?.remove(&wallet).unwrap_or_default();
+            if known.absences.iter().any(|other| *other != absence && overlap(other, &returned)) {
+                return Err(AWAY_ALREADY);
+            }
+            absences::update(books.conn, id, &returned).await?;
+            let planned_again = plan_again(books, &told).await?;
+            Ok(Released { planned_again, ..release_absent(books, returned).await? })
         }
         AbsenceChange::Permit(until) => {
             if absence.kind != AbsenceKind::Medical {
@@ -169,8 +174,7 @@ async fn changed(books: &mut PlanBooks<'_>, id: Uuid, change: AbsenceChange) -> 
         }
         AbsenceChange::Withdraw => {
             absences::withdraw(books.conn, id).await?;
-            plan_again(books, &told).await?;
-            Ok(Released::default())
+            Ok(Released { planned_again: plan_again(books, &told).await?, ..Released::default() })
         }
     }
 }
@@ -178,9 +182,9 @@ async fn changed(books: &mut PlanBooks<'_>, id: Uuid, change: AbsenceChange) -> 
 /// Plans the days again that only this absence, as it was told before, had given up: those to come, and those of the last 14 days, on
 /// which staff may have been there. Earlier ones stay given up, as nobody can correct them any more. What may be left out for want
 /// of money is planned again only from the day on which the absence was told: before that the daily job may have left it out.
-async fn plan_again(books: &mut PlanBooks<'_>, told: &AbsenceRow) -> Result<(), PlanError> {
+async fn plan_again(books: &mut PlanBooks<'_>, told: &AbsenceRow) -> Result<u32, PlanError> {
     let (Some(month), false, wallet) = (books.open_month(), books.wallet.is_closed, books.wallet.id) else {
-        return Ok(());
+        return Ok(0);
     };
     let away = absences::of_wallets(books.conn, &[wallet]).await?.remove(&wallet).unwrap_or_default();
     let there = absent_days(&[told.absence], month) & !absent_days(&away.absences, month);

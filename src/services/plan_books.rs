@@ -80,6 +80,8 @@ pub struct Released {
     pub released: u32,
     /// Occurrences that had been delivered and paid already: somebody has to look at them.
     pub done: u32,
+    /// Occurrences that are planned again, some of them of days that are over.
+    pub planned_again: u32,
 }
 
 impl<'c> PlanBooks<'c> {
@@ -209,14 +211,14 @@ impl<'c> PlanBooks<'c> {
 
     /// Plans days of the open month again that were given up, or that were absent when it was opened: they are not held, as what was
     /// held of them was given back. Before the month was opened for the wallet there is nothing to plan.
-    pub async fn plan_again(&mut self, lines: &[Again]) -> Result<(), PlanError> {
-        let Some(month) = self.wallet.month else { return Ok(()) };
+    pub async fn plan_again(&mut self, lines: &[Again]) -> Result<u32, PlanError> {
+        let Some(month) = self.wallet.month else { return Ok(0) };
         let id = self.wallet.id;
         if !month_phases::done(self.conn, &[id], month).await?.contains_key(&(id, Phase::Holds as i16)) {
-            return Ok(());
+            return Ok(0);
         }
         let there = plan_months::of_month(self.conn, &[id], month).await?.remove(&id).unwrap_or_default();
-        let (mut new, mut changed) = (Vec::new(), Vec::new());
+        let (mut new, mut changed, mut again) = (Vec::new(), Vec::new(), 0);
         for Again { line, days, given_up } in lines {
             let before = there.iter().find(|it| it.line == line.id);
             let mut now = before.cloned().unwrap_or_else(|| MonthLine::new(line, &self.wallet, 0));
@@ -225,6 +227,7 @@ impl<'c> PlanBooks<'c> {
             now.held &= !(days & now.released);
             now.released &= !days;
             now.planned |= days | given_up;
+            again += (now.open() & !before.map_or(0, MonthLine::open)).count_ones();
             match before {
                 Some(before) if *before == now => {}
                 Some(_) => changed.push((id, now)),
@@ -233,7 +236,7 @@ impl<'c> PlanBooks<'c> {
         }
         plan_months::insert(self.conn, month, &new).await?;
         plan_months::update(self.conn, month, &changed).await?;
-        Ok(())
+        Ok(again)
     }
 }
 

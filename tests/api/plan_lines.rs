@@ -155,7 +155,7 @@ async fn days_are_marked_and_a_line_is_dropped_once_the_consequences_were_explai
     scene.refuses(&marks, &never, 404, "reference-unknown");
     for _ in 0..2 {
         let reply = scene.serving.send_by(&scene.key, "POST", &scene.at(&marks), &mark("refused", Value::Null));
-        assert_eq!(reply.decided(), json!({"released": 0, "done": 0}));
+        assert_eq!(reply.decided(), json!({"released": 0, "done": 0, "planned_again": 0}));
     }
     scene.refuses(&marks, &mark("absent", Value::Null), 409, "plan-conflict");
 
@@ -184,7 +184,7 @@ async fn a_client_who_leaves_and_returns_is_away_in_between() {
     let id = Uuid::now_v7();
     let leave = json!({"kind": "medical", "left_on": today() - Days::new(5)});
     let left = scene.serving.send_as(&scene.key, "POST", &target, &leave, id);
-    assert_eq!(left.decided(), json!({"released": 0, "done": 0}));
+    assert_eq!(left.decided(), json!({"released": 0, "done": 0, "planned_again": 0}));
     assert_eq!(scene.serving.send_as(&scene.key, "POST", &target, &leave, id).text(), left.text());
     scene.refuses("absences", &leave, 422, "plan-refused");
     let change = |body: Value| scene.serving.send_by(&scene.key, "POST", &format!("{target}/{id}"), &body);

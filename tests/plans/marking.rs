@@ -138,9 +138,12 @@ async fn away_since_the_5th(house: &House) -> (WalletId, LineId, Uuid) {
     (wallet, line, away.id)
 }
 
+/// How many days are planned again.
 async fn returns(house: &House, (wallet, _, away): (WalletId, LineId, Uuid), on: &str, told: &str) -> u32 {
     let back = AbsenceChange::Return(day(on));
-    change(&house.database, of(wallet), away, back, noon(told)).await.unwrap().released
+    let told = change(&house.database, of(wallet), away, back, noon(told)).await.unwrap();
+    assert_eq!((told.released, told.done), (0, 0));
+    told.planned_again
 }
 
 #[tokio::test]
@@ -154,7 +157,7 @@ async fn a_return_that_is_told_late_plans_the_days_of_the_last_fortnight_again()
     assert_eq!(house.days(line).await[3], (6..25).collect::<Vec<_>>());
     mark(&house.database, &marking(wallet, line, "2026-04-20", Mark::Refused), Utc::now()).await.unwrap();
     assert_eq!(house.budget(wallet).await, [280_000, 6_000]);
-    assert_eq!(returns(&house, of_client, "2026-04-08", "2026-04-25").await, 0);
+    assert_eq!(returns(&house, of_client, "2026-04-08", "2026-04-25").await, 13, "11 to 24 April, save the 20th");
     // 25 less 14 is 11; what is planned again is not held
     assert_eq!(house.days(line).await[3], [6, 7, 8, 9, 10, 20]);
     assert_eq!(house.budget(wallet).await, [280_000, 6_000]);
@@ -174,27 +177,41 @@ async fn a_return_that_is_told_late_plans_the_days_of_the_last_fortnight_again()
 async fn who_returns_on_the_day_on_which_the_absence_was_told_is_there_that_day() {
     let house = House::new().await;
     let of_client = away_since_the_5th(&house).await;
-    returns(&house, of_client, "2026-04-06", "2026-04-06").await;
+    assert_eq!(returns(&house, of_client, "2026-04-06", "2026-04-06").await, 1);
     assert_eq!(house.days(of_client.1).await[3], Vec::<u32>::new());
     assert_eq!(house.budget(of_client.0).await, [285_000, 29_000], "planned, and not held any more");
 }
 
 #[tokio::test]
-async fn a_return_earlier_than_was_known_beforehand_is_told_anew_and_plans_the_days_again() {
+async fn a_return_that_was_expected_may_come_earlier_or_later() {
     let house = House::new().await;
     let wallet = house.client(1).await;
     let line = house.planned(wallet, SHOWER, "FREQ=DAILY", "2026-04-01").await;
     house.open("2026-04").await;
-    let known = leaving(wallet, "2026-04-05", Some("2026-04-20"));
-    leave(&house.database, &known, noon("2026-04-04")).await.unwrap();
-    assert_eq!(house.days(line).await[3], (6..20).collect::<Vec<_>>());
-    let now = noon("2026-04-12");
-    let back = AbsenceChange::Return(day("2026-04-10"));
-    assert!(refusal(change(&house.database, of(wallet), known.id, back, now).await).contains("tell it anew"));
-    change(&house.database, of(wallet), known.id, AbsenceChange::Withdraw, now).await.unwrap();
-    let anew = leaving(wallet, "2026-04-05", Some("2026-04-10"));
-    assert_eq!(leave(&house.database, &anew, now).await.unwrap().released, 4);
-    assert_eq!(house.days(line).await[3], [6, 7, 8, 9]);
+    let away = leaving(wallet, "2026-04-05", Some("2026-04-20"));
+    leave(&house.database, &away, noon("2026-04-04")).await.unwrap();
+    leave(&house.database, &leaving(wallet, "2026-04-24", Some("2026-04-26")), noon("2026-04-04")).await.unwrap();
+    let told = async |back: &str, on: &str| {
+        let back = AbsenceChange::Return(day(back));
+        let told = change(&house.database, of(wallet), away.id, back, noon(on)).await;
+        told.map(|told| (told.released, told.planned_again))
+    };
+    assert_eq!(house.days(line).await[3], (6..20).chain([25]).collect::<Vec<_>>());
+    assert_eq!(told("2026-04-22", "2026-04-12").await.unwrap(), (2, 0));
+    assert!(refusal(told("2026-04-28", "2026-04-12").await).contains("away in these days already"));
+    // the day before yesterday: care of then and of the days to come is planned again
+    assert_eq!(told("2026-04-10", "2026-04-12").await.unwrap(), (0, 12));
+    assert_eq!(house.days(line).await[3], [6, 7, 8, 9, 25]);
+    assert!(
+        refusal(told("2026-04-11", "2026-04-12").await).contains("withdraw"),
+        "it is not what was expected any more"
+    );
+    // withdrawn and told anew
+    let withdrawn = change(&house.database, of(wallet), away.id, AbsenceChange::Withdraw, noon("2026-04-12")).await;
+    assert_eq!(withdrawn.unwrap().planned_again, 4);
+    let anew = leaving(wallet, "2026-04-05", Some("2026-04-11"));
+    assert_eq!(leave(&house.database, &anew, noon("2026-04-12")).await.unwrap().released, 5);
+    assert_eq!(house.days(line).await[3], [6, 7, 8, 9, 10, 25]);
     house.verify().await;
 }
 
@@ -207,7 +224,7 @@ async fn a_return_to_a_month_that_was_opened_without_the_client_plans_no_more_th
     leave(&house.database, &away, noon("2026-03-20")).await.unwrap();
     house.open("2026-04").await;
     assert_eq!(house.days(line).await[0], Vec::<u32>::new());
-    returns(&house, (wallet, line, away.id), "2026-04-05", "2026-04-25").await;
+    assert_eq!(returns(&house, (wallet, line, away.id), "2026-04-05", "2026-04-25").await, 20);
     let [planned, held, done, released] = house.days(line).await;
     assert_eq!((planned, held, done), ((5..=30).collect(), vec![], vec![]));
     assert_eq!(released, (5..=10).collect::<Vec<_>>());

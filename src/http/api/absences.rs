@@ -166,7 +166,8 @@ pub async fn leave(
     responses(
         (status = 200, description = "What became of planned days", body = ReleasedBody),
         (status = 404, description = "No such client or absence in this organisation", body = ProblemBody),
-        (status = 409, description = "Another day of return was told, or it was withdrawn", body = ProblemBody),
+        (status = 409, description = "Another day of return, today or before, was told; or it was withdrawn", body = ProblemBody),
+        (status = 422, description = "The client is away in these days already", body = ProblemBody),
     )
 )]
 #[post("/clients/{number}/absences/{id}")]

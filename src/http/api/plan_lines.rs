@@ -180,11 +180,15 @@ pub struct ReleasedBody {
     released: u32,
     /// Days that had been delivered and paid already: somebody has to look at them.
     done: u32,
+    /// Days on which the client turns out to be there: planned again, not held. Those that are over are delivered by the month's close
+    /// unless they are marked.
+    planned_again: u32,
 }
 
 impl From<Released> for ReleasedBody {
     fn from(released: Released) -> ReleasedBody {
-        ReleasedBody { released: released.released, done: released.done }
+        let Released { released, done, planned_again } = released;
+        ReleasedBody { released, done, planned_again }
     }
 }
 
