@@ -231,7 +231,16 @@ async fn one_organisations_trouble_with_a_new_day_is_not_the_others() {
     let at = Utc.with_ymd_and_hms(2026, 5, 1, 8, 0, 0).unwrap();
     let begin = async || pasje::services::imports::begin_day(&house.database, at).await.unwrap();
     let lists = "SELECT string_agg(o.name || ' ' || p.version, ', ' ORDER BY o.name, p.version) FROM price_list AS p JOIN location AS o ON o.id = p.location";
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let listening = tracing::subscriber::set_default(subscriber);
     let begun = begin().await;
+    drop(listening);
+    // it is told which organisation waits and why, and of no client
+    let told = log.text();
+    assert!(told.contains("organisation=1") && told.contains("trouble"), "{told}");
+    assert!(!told.contains("Vries") && !told.contains("8101"), "{told}");
     assert_eq!((begun.buyers, begun.lists), (0, 1));
     let failed: Vec<(u16, String)> =
         begun.failed.iter().map(|(organisation, why)| (organisation.number(), why.to_string())).collect();
@@ -243,4 +252,24 @@ async fn one_organisations_trouble_with_a_new_day_is_not_the_others() {
     assert_eq!((begun.lists, begun.failed.len()), (2, 0));
     let now = "De Es (fictief) 1, De Linde (fictief) 1, De Linde (fictief) 2, De Wilg (fictief) 1, De Wilg (fictief) 2";
     assert_eq!(house.ask(lists).await, now);
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
