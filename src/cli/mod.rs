@@ -18,6 +18,8 @@ mod location;
 mod migrate;
 mod month;
 mod organisation;
+mod own_money;
+mod payout;
 mod private_file;
 mod review;
 mod scheme;
@@ -74,6 +76,11 @@ enum Command {
     /// Add and list locations, and say what may be sold at each offline
     #[command(subcommand)]
     Location(location::Command),
+    /// Book own money that came in, take it back, buy points with it and pay them back
+    #[command(subcommand)]
+    OwnMoney(own_money::Command),
+    /// List payouts of own money, ask for one, approve, pay and withdraw it
+    Payout(payout::Arguments),
     /// Open, deliver, close and correct months
     #[command(subcommand)]
     Month(month::Command),
@@ -130,6 +137,8 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Import(arguments) => import::run(&options, &arguments).await,
         Command::Scheme(command) => scheme::run(&options, command).await,
         Command::Terminal(command) => terminal::run(&options, command).await,
+        Command::OwnMoney(command) => own_money::run(&options, command).await,
+        Command::Payout(arguments) => payout::run(&options, arguments).await,
         Command::Month(command) => month::run(&options, command).await,
         Command::Migrate => migrate::run(&options).await,
         Command::Verify => verify::run(&options).await,

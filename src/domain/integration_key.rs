@@ -68,7 +68,7 @@ impl Scope {
             Scope::PlansRead => "plan lines, absences, reviews and meetings, colour and forecast, staffing",
             Scope::PlansWrite => "agree and drop plan lines, mark days, enter absences, reviews and meetings",
             Scope::MonthsRead => "what each month granted, planned and left, operation by operation",
-            Scope::MoneyWrite => "approve draws on the shared buffer, end a client's stay",
+            Scope::MoneyWrite => "approve draws on the shared buffer, own money in and out, end a client's stay",
             Scope::TasksRead => "what waits for a human",
             Scope::TasksWrite => "say that a task is done, and how",
             Scope::ReportsRead => "the organisation's reports",

@@ -8,8 +8,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::api::{
-    absences, agenda_addresses, buffer_draws, clients, cost_prices, imports, leaving, months, plan_lines, plan_reviews,
-    reports, staffing, standings, tasks, unplanned_care,
+    absences, agenda_addresses, bought_points, buffer_draws, clients, cost_prices, imports, leaving, months, payouts,
+    plan_lines, plan_reviews, reports, staffing, standings, tasks, top_ups, unplanned_care,
 };
 use super::api::{card_scripts, cards, catalogue, enrolments, forwards, heartbeat, holds, hotlist, sales};
 use super::{agenda, health};
@@ -55,6 +55,16 @@ use super::{agenda, health};
         reports::show_report,
         buffer_draws::list_draws,
         buffer_draws::approve_draw,
+        top_ups::book_top_up,
+        top_ups::reverse_top_up,
+        bought_points::buy_points,
+        bought_points::return_points,
+        payouts::list_payouts,
+        payouts::list_client_payouts,
+        payouts::ask_payout,
+        payouts::approve_payout,
+        payouts::pay_payout,
+        payouts::withdraw_payout,
         unplanned_care::note_care,
         standings::show_standing,
         standings::show_evidence,

@@ -4,9 +4,12 @@ use actix_web::HttpRequest;
 use actix_web::web::Query;
 use chrono::{Datelike, NaiveDate};
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
 use super::problem::{CLIENT_UNKNOWN, PATH_MALFORMED, Problem, REQUEST_MALFORMED};
+use crate::domain::money::Amount;
 use crate::domain::month_grant::Month;
+use crate::domain::operation::OperationId;
 use crate::domain::request::is_sensible;
 
 /// Reads the query into a struct; unknown names and names that are there twice are refused.
@@ -27,6 +30,16 @@ pub fn client_number(text: &str) -> Result<i32, Problem> {
         return Err(Problem::with(&PATH_MALFORMED, "a client's number is digits alone"));
     }
     text.parse().ok().filter(|number| *number > 0).ok_or_else(|| Problem::new(&CLIENT_UNKNOWN))
+}
+
+/// The id of an operation in a path.
+///
+/// # Errors
+/// `path-malformed`.
+pub fn operation_id(what: &str, text: &str) -> Result<OperationId, Problem> {
+    let id =
+        Uuid::try_parse(text).map_err(|_| Problem::with(&PATH_MALFORMED, format!("the {what}'s id is no UUID")))?;
+    OperationId::new(id).map_err(|error| Problem::with(&PATH_MALFORMED, error.to_string()))
 }
 
 /// A month in a path or a query, as its first day.
@@ -58,6 +71,18 @@ pub fn limit(asked: Option<u16>) -> Result<u16, Problem> {
         limit @ 1..=500 => Ok(limit),
         _ => Err(Problem::with(&PATH_MALFORMED, "limit is 1 to 500")),
     }
+}
+
+/// Minor units in a body that must be more than nothing.
+///
+/// # Errors
+/// `request-malformed`.
+pub fn above_zero(field: &str, minor: i64) -> Result<i64, Problem> {
+    let most = Amount::MAX_MINOR;
+    if (1..=most).contains(&minor) {
+        return Ok(minor);
+    }
+    Err(Problem::with(&REQUEST_MALFORMED, format!("{field}: a whole number from 1 to {most}")))
 }
 
 /// A text of a body: 1 to `most` signs, none of them a control character.

@@ -29,6 +29,8 @@ pub mod locations;
 pub mod months;
 pub mod offline_cards;
 pub mod organisations;
+pub mod own_money;
+pub mod payouts;
 pub mod plan_books;
 pub mod plan_reviews;
 mod planned_days;

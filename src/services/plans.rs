@@ -15,7 +15,6 @@ use crate::db::corrupt;
 use crate::db::plans::{self, ConsentRow, Dropped, Offered, PlanLineRow};
 use crate::db::tasks::{self, TaskKind};
 use crate::domain::delivery::MonthLine;
-use crate::domain::grant_rules::Basis;
 use crate::domain::money::{Amount, Unit};
 use crate::domain::month_grant::Month;
 use crate::domain::occurrence::LineId;
@@ -160,10 +159,7 @@ fn priced(
     scheme: Option<&Scheme>,
 ) -> Result<PlanLineRow, PlanError> {
     let kind = offered.kind.ok_or(PlanError::Refused("the service is not for this buyer"))?;
-    let point_value_cents = scheme.and_then(|scheme| match scheme.grant.basis() {
-        Basis::Units { unit: Unit::Pnt, value_cents } => Some(*value_cents),
-        _ => None,
-    });
+    let point_value_cents = scheme.and_then(Scheme::point_value_cents);
     let (staff_count, group_size) = (request.staff_count, request.group_size);
     let performed = Performed { by: request.performer, staff_count, group_size };
     let price = match &offered.price {
