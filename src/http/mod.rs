@@ -111,6 +111,10 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(api::imports::put_indications)
         .service(api::imports::put_additions)
         .service(api::imports::put_representatives)
+        .service(api::imports::put_clients)
+        .service(api::imports::put_services)
+        .service(api::imports::put_prices)
+        .service(api::imports::put_absence_settings)
         .service(api::imports::put_tariffs)
         .service(api::plan_lines::list_lines)
         .service(api::plan_lines::agree_line)
@@ -118,9 +122,12 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(api::plan_lines::drop_line)
         .service(api::plan_lines::mark_day)
         .service(api::plan_lines::correct_day)
+        .service(api::absences::list_absences)
         .service(api::absences::leave)
         .service(api::absences::change_absence)
+        .service(api::plan_reviews::list_reviews)
         .service(api::plan_reviews::record_review)
+        .service(api::plan_reviews::list_meetings)
         .service(api::plan_reviews::record_meeting);
     config
         .service(health::live)

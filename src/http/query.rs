@@ -10,6 +10,7 @@ use super::problem::{CLIENT_UNKNOWN, PATH_MALFORMED, Problem, REQUEST_MALFORMED}
 use crate::domain::money::Amount;
 use crate::domain::month_grant::Month;
 use crate::domain::operation::OperationId;
+use crate::domain::request::is_sensible;
 
 /// Reads the query into a struct; unknown names and names that are there twice are refused.
 ///
@@ -48,6 +49,17 @@ pub fn operation_id(what: &str, text: &str) -> Result<OperationId, Problem> {
 pub fn month(text: &str) -> Result<NaiveDate, Problem> {
     let month = Month::parse(text).map(Month::first).filter(|first| (2000..=2199).contains(&first.year()));
     month.ok_or_else(|| Problem::with(&PATH_MALFORMED, "a month is written as 2026-04, from 2000-01 to 2199-12"))
+}
+
+/// A day in a query.
+///
+/// # Errors
+/// `path-malformed`.
+pub fn day(asked: Option<NaiveDate>) -> Result<Option<NaiveDate>, Problem> {
+    if asked.is_none_or(is_sensible) {
+        return Ok(asked);
+    }
+    Err(Problem::with(&PATH_MALFORMED, "a day lies between 2000 and 2200"))
 }
 
 /// How many rows a page has.

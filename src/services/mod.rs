@@ -32,6 +32,7 @@ pub mod organisations;
 pub mod own_money;
 pub mod payouts;
 pub mod plan_books;
+pub mod plan_reviews;
 mod planned_days;
 pub mod plans;
 pub mod price_cache;

@@ -88,7 +88,7 @@ async fn two_weeks_of_hospital_give_points_back() {
     // away from the 11th to the 24th: the day after leaving to the day before return
     let absence = json!({"kind": "medical", "left_on": format!("{month}-10"), "returned_on": format!("{month}-25")});
     let left = stage.send("POST", &Stage::at(CLIENT, "/absences"), &absence);
-    assert_eq!(left, json!({"released": 14, "done": 0}));
+    assert_eq!(left, json!({"released": 14, "done": 0, "planned_again": 0}));
     // 14 x 255.00 = 3570.00 come back
     assert_eq!(stage.purses(), json!({"budget": [BUDGET, 790_500 - 357_000], "reserve": [RESERVE, 0]}));
     // and the month is funded as it was: medical absence of less than 91 days

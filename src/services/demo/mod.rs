@@ -20,6 +20,7 @@ use super::key_store::KeyStore;
 use super::months::{self, MonthError, Settings, Watch};
 use super::organisations::{self, OrganisationError};
 use super::plan_books::PlanError;
+use super::plan_reviews;
 use super::plans::{self, AgreeRequest, ConsentRequest};
 use super::publish::point_value;
 use super::schemes::{self, SchemeError};
@@ -31,7 +32,7 @@ use crate::db::plans::ConsentRow;
 use crate::db::{DbError, wallets};
 use crate::domain::account::OrganisationId;
 use crate::domain::exchange::ExchangeRequest;
-use crate::domain::money::Amount;
+use crate::domain::money::{Amount, Unit};
 use crate::domain::month_grant::Month;
 use crate::domain::occurrence::LineId;
 use crate::domain::operation::OperationId;
@@ -189,7 +190,7 @@ impl House<'_> {
         let reviewed_on = self.today - Duration::days(REVIEWED_DAYS_AGO);
         for client in clients.values().filter(|client| client.number != LEFT) {
             let of = OfClient { organisation: self.organisation, wallet: client.wallet };
-            plans::review(self.database, of, reviewed_on, Uuid::now_v7(), self.now).await?;
+            plan_reviews::review(self.database, of, reviewed_on, Uuid::now_v7(), self.now).await?;
         }
         let services = offer::services(&*self.database.connection().await?, self.organisation).await?;
         let services: HashMap<String, Uuid> = services.into_iter().map(|(id, row)| (row.code, id)).collect();
@@ -223,9 +224,11 @@ impl House<'_> {
         if agreed.performer != Performer::Staff {
             return Ok(());
         }
+        let is_in_minutes = row.line.units.is_some_and(|units| units.unit() == Unit::Min);
         let consent = ConsentRow {
             representative: None,
-            price_shown_cents: row.line.price.minor(),
+            // where time is counted, no euro was shown
+            price_shown_cents: (!is_in_minutes).then(|| row.line.price.minor()),
             units_shown: row.line.units.map(Amount::minor),
             signed_on: first,
             recorded_by: Uuid::now_v7(),
