@@ -226,8 +226,10 @@ begin() {
 
     cat <<TEXT
 Zorggroep Voorbeeld (fictief): two locations, De Linde and De Wilg, and 40
-clients with cards: wallets in euros, in points and in minutes, and one with
-own money only. Names, tariffs and prices are fictitious.
+clients with cards, in three schemes: archipel counts in euros, zzg in points,
+amsta in minutes. This month is open for them: each budget follows from the
+client's indication, by the rules in schemes/ and the rows in demo/house/.
+Names, tariffs and prices are fictitious.
 
   terminals ask at  $service
   described at      $service/api/docs/
@@ -326,6 +328,7 @@ office() {
     printf '%s' "$quiet"
     say '  $ ' "pasje ${*//$folder\//}"
     printf '%s' "$plain"
+    status=0
     "$pasje" --data "$folder/data" "$@" >"$folder/office.out" 2>&1 || status=$?
     while IFS= read -r line; do say '    ' "${line//$folder\//}"; done <"$folder/office.out"
 }
@@ -349,19 +352,25 @@ shows() {
     done
 }
 
-# A purse of a wallet, in cents: `purse 1 budget`; own money is credit_cents.
+# A purse of a wallet, in minor units: `purse 1 budget`; own money is credit_cents, what is free "budget - budget_held".
 purse() { sql "SELECT $2 FROM wallet WHERE id & 4294967295 = $1"; }
 
 # `holds 1 budget 184750`
 holds() {
-    local cents
-    cents="$(purse "$1" "$2")" || cents=""
-    if [ "$cents" = "$3" ]; then
-        as_told "wallet $1, $2: $3 cents"
+    local minor what="$2"
+    minor="$(purse "$1" "$what")" || minor=""
+    case "$what" in
+        *held) what="free budget" ;;
+        credit_cents) what="own money" ;;
+    esac
+    if [ "$minor" = "$3" ]; then
+        as_told "wallet $1, $what: $(hundredths "$3")"
     else
-        not_as_told "wallet $1, $2: $cents cents, and it must be $3"
+        not_as_told "wallet $1, $what: $minor, and it must be $3"
     fi
 }
+
+hundredths() { printf '%d.%02d' $(($1 / 100)) $(($1 % 100)); }
 
 # As the owner of the tables, which may do more than the service.
 sql() { "$pasje" --data "$folder/data" database -- psql -X -q -A -t -v VERBOSITY=terse -c "$1"; }
@@ -404,6 +413,7 @@ lunch() {
 
 story() {
     local status=0 sale
+    from_an_indication_to_a_wallet
     sales_in_euros
     points_and_minutes
     care_is_never_refused
@@ -416,6 +426,73 @@ story() {
     new_keys
     own_money_never_pays_for_care
     verified
+}
+
+from_an_indication_to_a_wallet() {
+    chapter "From an indication to a wallet"
+    local today month days weekday gross budget free due before
+    today="$(sql "SELECT (now() AT TIME ZONE 'Europe/Amsterdam')::date")"
+    month="${today%-*}" days="$(date -d "${today%-*}-01 +1 month -1 day" +%-d)" weekday="$(date -d "$today" +%u)"
+    # by schemes/archipel.toml: 24.5 % overhead, housing, reception, night care, 4 % for all together; half a cent up
+    gross=$((days * 24115))
+    budget=$((gross - (gross * 245 + 500) / 1000 - 91250 - days * 310 - days * 1875 - (gross * 4 + 50) / 100))
+    step "Mw. Appelbloesem is indicated for 5VV: $days days of € 241,15. Fixed costs first, and what all pay together for care that nobody planned; the rest is hers: $(euros "$budget"). What is agreed with her is set aside of it, and the colour says whether it fits."
+    office client show 9001
+    says "= budget" "$(euros "$budget")"
+    says "● groen" ""
+
+    step "Dhr. Duizendblad's scheme counts in minutes. Nobody sees a euro of his care: only his own money is one."
+    office client show 9004
+    says "budget" " min"
+    if grep '€' "$folder/office.out" | grep -qv 'eigen geld'; then
+        not_as_told "euros are shown"
+    else
+        as_told "no euro but own money"
+    fi
+
+    step "Dhr. Lavendel needs more than the minutes of his profile: red, with word and shape, and what can be done about it. His care goes on."
+    office client show 9012
+    says "■ rood" ""
+    says "herindicatie" ""
+
+    # on Tuesdays there is painting too
+    due=$((weekday == 2 ? 2475 + 1450 : 2475)) before="$(purse 1 budget)" free="$(purse 1 "budget - budget_held")"
+    step "The day is delivered: what was agreed for today is paid from what was set aside for it ($(euros "$due") of mw. Appelbloesem's), and what is free stays."
+    office month deliver "$today"
+    says "delivered" ""
+    holds 1 budget $((before - due))
+    holds 1 "budget - budget_held" "$free"
+
+    step "Coffee by card, from what is free."
+    tap linde-kassa-1 01-appelbloesem Koffie
+    expect "approved, line 0 budget 2.50 EUR"
+    holds 1 "budget - budget_held" $((free - 250))
+
+    step "Help that nobody planned, and a glass of wine. All clients together pay the help; her own money, € 75,00, pays the wine alone. It never pays care."
+    tap linde-dagbesteding 01-appelbloesem "Hulp bij douchen" "Glas wijn"
+    expect "approved, line 0 collective 24.75 EUR, line 1 credit 3.50 EUR"
+    holds 1 credit_cents 7150
+    holds 1 "budget - budget_held" $((free - 250))
+
+    step "What would closing this month do, if all goes as planned? The rest of it is delivered; euros and minutes that are left lapse, points are saved up to the scheme's cap. A dry run books nothing."
+    before="$(ledger)"
+    office month close "$month" --dry-run
+    says "this would be booked" ""
+    says "lapsed" "euro"
+    says "saved" "points"
+    if [ "$(ledger)" = "$before" ]; then as_told "nothing was booked"; else not_as_told "something was booked"; fi
+}
+
+# Cents as people read them.
+euros() { printf '€ %d,%02d' $(($1 / 100)) $(($1 % 100)); }
+
+# A line of what an office command said has both.
+says() {
+    if [ "$status" -eq 0 ] && grep -F -- "$1" "$folder/office.out" | grep -qF -- "$2"; then
+        as_told "${1# }${2:+ $2}"
+    else
+        not_as_told "no line with '$1' and '$2'"
+    fi
 }
 
 sales_in_euros() {
@@ -448,11 +525,16 @@ sales_in_euros() {
 
 points_and_minutes() {
     chapter "Points and minutes"
-    step "Points. Mw. Citroenmelisse takes her family out: budget points pay (a point is € 0,50)."
-    tap linde-dagbesteding 03-citroenmelisse Uitstapje=10 Appeltaart=3 "Soep van de dag=2"
-    expect "approved, line 0 budget 440.00 PNT, line 1 budget 22.50 PNT, line 2 budget 13.00 PNT"
+    step "Points. Guidance is agreed with mw. Citroenmelisse for every day but the month's last one, when family is there: what that leaves is free, 325.50 points."
+    office client show 9003
+    says "budget" "325,50 pt"
+    holds 3 "budget - budget_held" 32550
 
-    step "Two coffees: the last of the budget's points, then points that she bought herself."
+    step "She takes her family out: budget points pay (a point is € 0,50)."
+    tap linde-dagbesteding 03-citroenmelisse Uitstapje=6 Appeltaart=5 "Soep van de dag=3"
+    expect "approved, line 0 budget 264.00 PNT, line 1 budget 37.50 PNT, line 2 budget 19.50 PNT"
+
+    step "Two coffees: the last of the points that are free, then points that she bought herself."
     tap linde-kassa-2 03-citroenmelisse Koffie=2
     expect "approved, line 0 budget 4.50 PNT, line 0 credit 5.50 PNT"
 
@@ -471,17 +553,22 @@ points_and_minutes() {
 
 care_is_never_refused() {
     chapter "Care and meals of the package are never refused"
-    step "Dhr. Fluitenkruid's wallet is empty. He is helped all the same: the organisation pays, and sees it."
+    step "No tariff is known for dhr. Fluitenkruid's indication: his wallet is empty, and somebody has a task. He is helped all the same: the organisation pays, and sees it."
+    if [ "$(sql "SELECT count(*) FROM task WHERE wallet & 4294967295 = 6 AND kind = 1 AND done_at IS NULL")" = 1 ]; then
+        as_told "a task: a tariff is missing"
+    else
+        not_as_told "there is no task"
+    fi
     tap linde-dagbesteding 06-fluitenkruid "Hulp bij douchen"
-    expect "approved, line 0 care_overrun 24.75 EUR"
+    expect "approved, line 0 care_overrun 49.50 PNT"
 
     step "So is his meal, which is in his package. The tea is not, and is left out."
     tap linde-kassa-1 06-fluitenkruid "Broodmaaltijd" Thee
-    expect "approved_in_part, line 0 included_overrun 5.75 EUR, line 1 left out: insufficient_funds"
+    expect "approved_in_part, line 0 included_overrun 11.50 PNT, line 1 left out: insufficient_funds"
 
     step "No card at hand: staff register care by the client's name. The ledger says on whose word."
     at linde-dagbesteding tap --by-name 2 --staff "$staff" "Hulp bij douchen"
-    expect "approved, line 0 reserve 24.75 EUR"
+    expect "approved, line 0 collective 24.75 EUR"
     sale="$(sale_id)"
     # 3 in docs/GLOSSARY.md
     if [ "$(sql "SELECT authority FROM ledger.operation WHERE id = '$sale'")" = 3 ]; then
@@ -649,7 +736,6 @@ lost_card() {
         not_as_told "it was asked for: $(ended)"
     fi
     itself_blocked
-    status=0
     office card unblock "$old"
     if [ "$status" -ne 0 ]; then as_told "unblocking is refused"; else not_as_told "it was unblocked"; fi
 }
@@ -864,6 +950,8 @@ To try by hand:
       --card $shown/files/cards/01-appelbloesem.json Koffie "Glas wijn"
   $tools/firmware-sim catalogue \\
       --terminal $shown/files/terminals/linde-kassa-1.json
+  $tools/pasje --data $shown/data client list
+  $tools/pasje --data $shown/data client show 9001
   $tools/pasje --data $shown/data card list
   $tools/pasje --data $shown/data verify
 

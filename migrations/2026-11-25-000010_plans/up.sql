@@ -57,12 +57,14 @@ CREATE TRIGGER plan_line_is_dropped_once BEFORE UPDATE OR DELETE ON plan_line
 CREATE TABLE plan_consent (
     line uuid PRIMARY KEY REFERENCES plan_line,
     representative uuid REFERENCES representative,                               -- null: the client
-    price_shown_cents bigint NOT NULL CHECK (price_shown_cents >= 0),
+    -- what was shown: a scheme without euros shows units alone
+    price_shown_cents bigint CHECK (price_shown_cents >= 0),
     units_shown bigint CHECK (units_shown >= 0),
     alternatives_asked boolean NOT NULL CHECK (alternatives_asked),
     signed_on date NOT NULL,
     recorded_by uuid NOT NULL,                                                   -- staff
-    recorded_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT plan_consent_shown CHECK (price_shown_cents IS NOT NULL OR units_shown IS NOT NULL)
 );
 
 -- A meeting of the client's network, four a year, with what was agreed (Norschoten).
@@ -101,6 +103,7 @@ CREATE TABLE absence (
     returned_on date,                                                            -- null: not back yet
     permitted_until date,                                                        -- a recorded permission to be funded for longer
     withdrawn_at timestamptz,                                                    -- entered by mistake
+    told_on date NOT NULL DEFAULT current_date,                                  -- the organisation's day
     CONSTRAINT absence_dates CHECK (left_on <= returned_on)
 );
 CREATE INDEX absence_wallet ON absence (wallet);

@@ -1,3 +1,4 @@
+DROP INDEX payout_of_wallet, payout_of_organisation, payout_open;
 DROP TABLE captured_day, task, month_statement, plan_month, month_grant;
 DELETE FROM month_phase WHERE phase > 1 OR operation IS NULL;
 ALTER TABLE month_phase ALTER COLUMN operation SET NOT NULL;

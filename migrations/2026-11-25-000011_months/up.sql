@@ -102,5 +102,12 @@ CREATE TABLE captured_day (
     organisation integer NOT NULL REFERENCES organisation,
     day date NOT NULL,
     done_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- whether what is done once after a day was done too: corrections, tasks
+    is_kept boolean NOT NULL DEFAULT false,
     PRIMARY KEY (organisation, day)
 );
+
+-- Own money of who left goes out by payouts: the office lists those that wait, and a client's.
+CREATE INDEX payout_open ON payout ((wallet >> 32), id) WHERE status <= 2;
+CREATE INDEX payout_of_organisation ON payout ((wallet >> 32), id);
+CREATE INDEX payout_of_wallet ON payout (wallet, id);

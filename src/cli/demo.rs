@@ -47,9 +47,10 @@ async fn run_on(opened: &Opened, options: &Options, arguments: &Arguments) -> Re
         let path = out.join("cards").join(format!("{file}.json"));
         PrivateFile::create(&path)?.write(&card_file(issued, name, offline, None))?;
     }
-    let (clients, terminals) = (made.cards.len(), made.terminals.len());
+    let (clients, terminals, month) = (made.cards.len(), made.terminals.len(), made.month);
     say!(
-        "made a fictitious organisation: {clients} clients with cards, {terminals} terminals; their files are in {}",
+        "made a fictitious organisation: {clients} clients with cards, {terminals} terminals; {month} is open, each budget \
+         follows from its indication; the files are in {}",
         out.display()
     );
     Ok(())

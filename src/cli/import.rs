@@ -1,4 +1,4 @@
-//! `pasje import tariffs|clients|indications|additions|representatives|services|prices FILE.csv`.
+//! `pasje import tariffs|clients|indications|additions|representatives|services|prices|absence-settings FILE.csv`.
 
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -29,6 +29,8 @@ enum Kind {
     Services,
     /// What services cost, from a day on
     Prices,
+    /// For how long absence is funded, from a day on
+    AbsenceSettings,
 }
 
 #[derive(Debug, clap::Args)]
@@ -82,6 +84,7 @@ async fn run_on(opened: &Opened, arguments: &Arguments, bytes: &[u8]) -> Result<
         Kind::Representatives => FileKind::Representatives,
         Kind::Services => FileKind::Services,
         Kind::Prices => FileKind::Prices,
+        Kind::AbsenceSettings => FileKind::AbsenceSettings,
     };
     let report = import(&database, organisation, kind, bytes, arguments.dry_run, Utc::now()).await?;
     tell(&report, arguments.dry_run);

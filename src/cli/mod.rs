@@ -8,6 +8,7 @@ macro_rules! say {
 mod blank_card;
 mod card;
 mod card_personal;
+mod client;
 mod database;
 mod demo;
 mod explain;
@@ -18,6 +19,8 @@ mod location;
 mod migrate;
 mod month;
 mod organisation;
+mod own_money;
+mod payout;
 mod private_file;
 mod review;
 mod scheme;
@@ -74,6 +77,14 @@ enum Command {
     /// Add and list locations, and say what may be sold at each offline
     #[command(subcommand)]
     Location(location::Command),
+    /// List clients, and show of one what the indication brings, what is agreed and what is in the wallet
+    #[command(subcommand)]
+    Client(client::Command),
+    /// Book own money that came in, take it back, buy points with it and pay them back
+    #[command(subcommand)]
+    OwnMoney(own_money::Command),
+    /// List payouts of own money, ask for one, approve, pay and withdraw it
+    Payout(payout::Arguments),
     /// Open, deliver, close and correct months
     #[command(subcommand)]
     Month(month::Command),
@@ -122,6 +133,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Serve(listen) => serve::run(&options, &listen).await,
         Command::Demo(arguments) => demo::run(&options, &arguments).await,
         Command::Card(command) => card::run(&options, command).await,
+        Command::Client(command) => client::run(&options, command).await,
         Command::Key(command) => key::run(&options, command).await,
         Command::Keys(command) => keys::run(&options, command).await,
         Command::Organisation(command) => organisation::run(&options, command).await,
@@ -130,6 +142,8 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Import(arguments) => import::run(&options, &arguments).await,
         Command::Scheme(command) => scheme::run(&options, command).await,
         Command::Terminal(command) => terminal::run(&options, command).await,
+        Command::OwnMoney(command) => own_money::run(&options, command).await,
+        Command::Payout(arguments) => payout::run(&options, arguments).await,
         Command::Month(command) => month::run(&options, command).await,
         Command::Migrate => migrate::run(&options).await,
         Command::Verify => verify::run(&options).await,

@@ -48,7 +48,7 @@ pub(super) enum Command {
         #[command(flatten)]
         how: How,
     },
-    /// Deliver what is left of a month, save or let lapse what is over, and freeze its statement
+    /// Deliver what is left of a month, save or let lapse what is over, and freeze its statement; a dry run may come before its end
     Close(Which),
     /// Book the difference between what a month was granted and what the data of today say
     Correct(Which),
@@ -111,7 +111,7 @@ async fn run_on(opened: &Opened, command: Command) -> Result<ExitCode, Failure> 
         bar.finish_and_clear();
         let tally = tally?;
         if let (Some(month), false) = (command.told_of(), how.dry_run) {
-            keeping::tell(&database, organisation, month, Utc::now()).await?;
+            keeping::tell(&database, organisation, month, Utc::now(), &watch).await?;
         }
         print(organisation, how.dry_run, &tally);
     }

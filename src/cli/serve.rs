@@ -11,7 +11,7 @@ use pasje::db::migrate::migrate;
 use pasje::db::partitions::make_partitions;
 use pasje::services::enrolments;
 use pasje::services::expire_holds::expire_holds;
-use pasje::services::imports;
+use pasje::services::imports::{self, DayBegun};
 use pasje::services::key_store::Keys;
 
 use super::{Failure, told_to_stop};
@@ -105,8 +105,11 @@ async fn keep_up_with_days(database: Database) {
     loop {
         tokio::time::sleep(HOUR).await;
         match imports::begin_day(&database, chrono::Utc::now()).await {
-            Ok((0, 0)) => {}
-            Ok((buyers, lists)) => tracing::info!(buyers, lists, "clients and price lists follow the calendar"),
+            // who waits was told with the reason
+            Ok(DayBegun { buyers: 0, lists: 0, .. }) => {}
+            Ok(DayBegun { buyers, lists, failed }) => {
+                tracing::info!(buyers, lists, waiting = failed.len(), "clients and price lists follow the calendar");
+            }
             Err(error) => tracing::error!(%error, "the new day's prices are not published; trying again in an hour"),
         }
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::NaiveDate;
 use diesel::OptionalExtension;
-use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, SmallInt};
+use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, SmallInt, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
@@ -83,30 +83,58 @@ pub async fn settings(
     Ok(found.into_iter().map(|(organisation, settings)| (organisation, AbsenceSettings::new(settings))).collect())
 }
 
-type OneSql = (SmallInt, Date, Nullable<Date>, Nullable<Date>, Bool);
-type OneRow = (i16, NaiveDate, Option<NaiveDate>, Option<NaiveDate>, bool);
+/// An absence as it was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct AbsenceRow {
+    pub id: Uuid,
+    pub absence: Absence,
+    /// The organisation's day on which it was told.
+    pub told_on: NaiveDate,
+    pub is_withdrawn: bool,
+}
 
-/// One absence, and whether it was withdrawn; none if this wallet has no such.
+type OneSql = (SqlUuid, SmallInt, Date, Nullable<Date>, Nullable<Date>, Date, Bool);
+type OneRow = (Uuid, i16, NaiveDate, Option<NaiveDate>, Option<NaiveDate>, NaiveDate, bool);
+
+fn read(row: OneRow) -> Result<AbsenceRow, DbError> {
+    let (id, kind, left_on, returned_on, permitted_until, told_on, is_withdrawn) = row;
+    let kind = AbsenceKind::from_code(kind.into()).ok_or_else(|| corrupt("absence.kind"))?;
+    Ok(AbsenceRow { id, absence: Absence { kind, left_on, returned_on, permitted_until }, told_on, is_withdrawn })
+}
+
+/// One absence, withdrawn or not; none if this wallet has no such.
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn find(
-    mut conn: &AsyncPgConnection,
-    wallet: WalletId,
-    id: Uuid,
-) -> Result<Option<(Absence, bool)>, DbError> {
+pub async fn find(mut conn: &AsyncPgConnection, wallet: WalletId, id: Uuid) -> Result<Option<AbsenceRow>, DbError> {
     let query: Statement<OneSql> = statement(
-        "SELECT kind, left_on, returned_on, permitted_until, withdrawn_at IS NOT NULL FROM absence \
+        "SELECT id, kind, left_on, returned_on, permitted_until, told_on, withdrawn_at IS NOT NULL FROM absence \
          WHERE id = ? AND wallet = ?",
     )
     .bind(id)
     .bind(wallet.field());
-    let row = query.get_result::<OneRow>(&mut conn).await.optional()?;
-    row.map(|(kind, left_on, returned_on, permitted_until, is_withdrawn)| {
-        let kind = AbsenceKind::from_code(kind.into()).ok_or_else(|| corrupt("absence.kind"))?;
-        Ok((Absence { kind, left_on, returned_on, permitted_until }, is_withdrawn))
-    })
-    .transpose()
+    query.get_result::<OneRow>(&mut conn).await.optional()?.map(read).transpose()
+}
+
+/// Absences of a wallet by id, withdrawn ones too, those after `after`, at most `limit`.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn page(
+    mut conn: &AsyncPgConnection,
+    wallet: WalletId,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<AbsenceRow>, DbError> {
+    let query: Statement<OneSql> = statement(
+        "SELECT id, kind, left_on, returned_on, permitted_until, told_on, withdrawn_at IS NOT NULL FROM absence \
+         WHERE wallet = ? AND id > ? ORDER BY id LIMIT ?",
+    )
+    .bind(wallet.field())
+    .bind(after.unwrap_or(Uuid::nil()))
+    .bind(limit);
+    query.load::<OneRow>(&mut conn).await?.into_iter().map(read).collect()
 }
 
 /// Writes that a client left; false if the id is taken.
@@ -118,17 +146,19 @@ pub async fn insert(
     wallet: WalletId,
     id: Uuid,
     absence: &Absence,
+    told_on: NaiveDate,
 ) -> Result<bool, DbError> {
     let query: Statement = statement(
-        "INSERT INTO absence (id, wallet, kind, left_on, returned_on, permitted_until) VALUES (?, ?, ?, ?, ?, ?) \
-         ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO absence (id, wallet, kind, left_on, returned_on, permitted_until, told_on) \
+         VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
     )
     .bind(id)
     .bind(wallet.field())
     .bind(i16::from(absence.kind.code()))
     .bind(absence.left_on)
     .bind(absence.returned_on)
-    .bind(absence.permitted_until);
+    .bind(absence.permitted_until)
+    .bind(told_on);
     Ok(query.execute(&mut conn).await? == 1)
 }
 

@@ -86,23 +86,3 @@ pub async fn service_name(mut conn: &AsyncPgConnection, service: Uuid) -> Result
     let query: Statement<Text> = statement("SELECT name FROM service WHERE id = ?").bind(service);
     Ok(query.get_result::<String>(&mut conn).await.optional()?)
 }
-
-/// Names a service of an organisation.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn insert_service(
-    conn: &mut AsyncPgConnection,
-    organisation: u16,
-    service: &ServiceRow,
-) -> Result<(), DbError> {
-    let query: Statement =
-        statement("INSERT INTO service (id, organisation, name, name_en, category) VALUES (?, ?, ?, ?, ?)")
-            .bind(service.id)
-            .bind(i32::from(organisation))
-            .bind(service.name.clone())
-            .bind(service.name_en.clone())
-            .bind(service.category.clone());
-    query.execute(conn).await?;
-    Ok(())
-}

@@ -32,16 +32,3 @@ pub async fn list(mut conn: &AsyncPgConnection) -> Result<Vec<ClientRow>, DbErro
         })
         .collect()
 }
-
-/// Says who a wallet's client is.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn insert(conn: &mut AsyncPgConnection, client: &ClientRow) -> Result<(), DbError> {
-    let query: Statement = statement("INSERT INTO client (wallet, number, display_name) VALUES (?, ?, ?)")
-        .bind(client.wallet.field())
-        .bind(client.number)
-        .bind(client.display_name.clone());
-    query.execute(conn).await?;
-    Ok(())
-}

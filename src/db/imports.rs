@@ -1,6 +1,7 @@
 //! What files of rows say, as it stands in the tables: read to compare with, written as a whole. All under the lock of who
 //! imports for the organisation (`schemes::lock`).
 
+pub mod absence;
 pub mod entitled;
 pub mod offer;
 pub mod people;

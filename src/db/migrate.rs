@@ -110,10 +110,14 @@ pub const TABLE_RIGHTS: &[(&str, &str)] = &[
     ("public.plan_review", "SELECT, INSERT"),
     ("public.agenda_address", "SELECT, INSERT, UPDATE (withdrawn_at)"),
     ("public.absence", "SELECT, INSERT, UPDATE (returned_on), UPDATE (permitted_until), UPDATE (withdrawn_at)"),
-    ("public.absence_setting", "SELECT, INSERT"),
+    (
+        "public.absence_setting",
+        "SELECT, INSERT, UPDATE (medical_days), UPDATE (holiday_days_each), UPDATE (holiday_days_year), \
+         UPDATE (holiday_after_days), UPDATE (source)",
+    ),
     ("public.occurrence_mark", "SELECT, INSERT"),
     ("public.task", "SELECT, INSERT, UPDATE (done_at), UPDATE (done_by), UPDATE (how)"),
-    ("public.captured_day", "SELECT, INSERT"),
+    ("public.captured_day", "SELECT, INSERT, UPDATE (is_kept)"),
     ("public.payout", "SELECT, INSERT, UPDATE (status)"),
     ("public.payout_approval", "SELECT, INSERT"),
     ("public.price_list", "SELECT, INSERT, UPDATE (superseded_at)"),

@@ -125,6 +125,37 @@ pub async fn captured(
     Ok(())
 }
 
+/// Writes that what is done once after a day was done after this one.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn kept(mut conn: &AsyncPgConnection, organisation: OrganisationId, day: NaiveDate) -> Result<(), DbError> {
+    let query: Statement = statement(
+        "INSERT INTO captured_day (organisation, day, is_kept) VALUES (?, ?, true) \
+         ON CONFLICT (organisation, day) DO UPDATE SET is_kept = true",
+    )
+    .bind(i32::from(organisation.number()))
+    .bind(day);
+    query.execute(&mut conn).await?;
+    Ok(())
+}
+
+/// Whether it was.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn is_kept(
+    mut conn: &AsyncPgConnection,
+    organisation: OrganisationId,
+    day: NaiveDate,
+) -> Result<bool, DbError> {
+    let query: Statement<Bool> =
+        statement("SELECT EXISTS (SELECT FROM captured_day WHERE organisation = ? AND day = ? AND is_kept)")
+            .bind(i32::from(organisation.number()))
+            .bind(day);
+    Ok(query.get_result(&mut conn).await?)
+}
+
 /// The last day that the daily job has been through.
 ///
 /// # Errors

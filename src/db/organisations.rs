@@ -7,17 +7,6 @@ use uuid::Uuid;
 use super::statement::{Statement, statement};
 use super::{DbError, corrupt};
 use crate::domain::account::OrganisationId;
-use crate::domain::funding::{CareFromSavings, Rules, Unplanned};
-use crate::domain::money::Unit;
-
-/// How many organisations there are.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn count(mut conn: &AsyncPgConnection) -> Result<i64, DbError> {
-    let query: Statement<BigInt> = statement("SELECT count(*) FROM organisation");
-    Ok(query.get_result::<i64>(&mut conn).await?)
-}
 
 /// All organisations, by number.
 ///
@@ -103,38 +92,4 @@ pub async fn insert_location(
         .bind(name.to_owned());
     query.execute(conn).await?;
     Ok(())
-}
-
-/// The first version of a scheme; answers its number.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn insert_scheme(
-    conn: &mut AsyncPgConnection,
-    organisation: OrganisationId,
-    name: &str,
-    unit: Unit,
-    rules: &Rules,
-) -> Result<i32, DbError> {
-    let unplanned: i16 = match rules.unplanned {
-        Unplanned::Personal => 1,
-        Unplanned::Collective => 2,
-    };
-    let care_from_savings: i16 = match rules.care_from_savings {
-        CareFromSavings::Never => 0,
-        CareFromSavings::Consented => 1,
-        CareFromSavings::Always => 2,
-    };
-    let query: Statement<Integer> = statement(
-        "INSERT INTO scheme (organisation, name, version, unit, unplanned, extras_from_budget, extras_from_savings, \
-         care_from_savings) VALUES (?, ?, 1, ?, ?, ?, ?, ?) RETURNING id",
-    )
-    .bind(i32::from(organisation.number()))
-    .bind(name.to_owned())
-    .bind(i16::from(unit.code()))
-    .bind(unplanned)
-    .bind(rules.extras_from_budget)
-    .bind(rules.extras_from_savings)
-    .bind(care_from_savings);
-    Ok(query.get_result::<i32>(conn).await?)
 }

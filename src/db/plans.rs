@@ -231,15 +231,16 @@ pub async fn drop(mut conn: &AsyncPgConnection, line: LineId, dropped: &Dropped)
 pub struct ConsentRow {
     /// None: the client.
     pub representative: Option<Uuid>,
-    pub price_shown_cents: i64,
+    /// None: the scheme shows no euro, so none was shown.
+    pub price_shown_cents: Option<i64>,
     pub units_shown: Option<i64>,
     pub signed_on: NaiveDate,
     /// Of staff.
     pub recorded_by: Uuid,
 }
 
-type ConsentSql = (Nullable<SqlUuid>, BigInt, Nullable<BigInt>, Date, SqlUuid);
-type ConsentSqlRow = (Option<Uuid>, i64, Option<i64>, NaiveDate, Uuid);
+type ConsentSql = (Nullable<SqlUuid>, Nullable<BigInt>, Nullable<BigInt>, Date, SqlUuid);
+type ConsentSqlRow = (Option<Uuid>, Option<i64>, Option<i64>, NaiveDate, Uuid);
 
 /// Writes a line's consent; false if it has one.
 ///
@@ -411,67 +412,6 @@ pub async fn insert_mark(
     let query: Statement<(SmallInt, Nullable<Text>)> =
         statement("SELECT mark, reason FROM occurrence_mark WHERE line = ? AND day = ?").bind(line.uuid()).bind(day);
     Ok(Some(query.get_result(&mut conn).await?))
-}
-
-/// Writes that a plan was reviewed; a second review on one day is the same.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn insert_review(
-    mut conn: &AsyncPgConnection,
-    wallet: WalletId,
-    day: NaiveDate,
-    by: Uuid,
-) -> Result<(), DbError> {
-    let query: Statement =
-        statement("INSERT INTO plan_review (wallet, held_on, held_by) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
-            .bind(wallet.field())
-            .bind(day)
-            .bind(by);
-    query.execute(&mut conn).await?;
-    Ok(())
-}
-
-/// A meeting of a client's network.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct MeetingRow {
-    pub id: Uuid,
-    pub held_on: NaiveDate,
-    pub present: String,
-    pub agreed: String,
-}
-
-/// Writes a meeting; false if its id or its day was taken.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn insert_meeting(
-    mut conn: &AsyncPgConnection,
-    wallet: WalletId,
-    meeting: &MeetingRow,
-) -> Result<bool, DbError> {
-    let query: Statement = statement(
-        "INSERT INTO network_meeting (id, wallet, held_on, present, agreed) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-    )
-    .bind(meeting.id)
-    .bind(wallet.field())
-    .bind(meeting.held_on)
-    .bind(meeting.present.clone())
-    .bind(meeting.agreed.clone());
-    Ok(query.execute(&mut conn).await? == 1)
-}
-
-/// A wallet's meetings, the last first.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn meetings(mut conn: &AsyncPgConnection, wallet: WalletId) -> Result<Vec<MeetingRow>, DbError> {
-    let query: Statement<(SqlUuid, Date, Text, Text)> =
-        statement("SELECT id, held_on, present, agreed FROM network_meeting WHERE wallet = ? ORDER BY held_on DESC")
-            .bind(wallet.field());
-    let rows = query.load::<(Uuid, NaiveDate, String, String)>(&mut conn).await?;
-    Ok(rows.into_iter().map(|(id, held_on, present, agreed)| MeetingRow { id, held_on, present, agreed }).collect())
 }
 
 /// Who performs an occurrence, for how many, and how long.

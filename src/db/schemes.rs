@@ -7,7 +7,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::statement::{Statement, statement};
 use super::{DbError, corrupt};
-use crate::domain::account::OrganisationId;
+use crate::domain::account::{OrganisationId, WalletId};
 use crate::domain::funding::{CareFromSavings, Unplanned};
 use crate::domain::money::Unit;
 use crate::domain::scheme::Scheme;
@@ -84,6 +84,15 @@ pub async fn in_force(
     .bind(month)
     .bind(i32::from(organisation.number()));
     Ok(query.load::<(i32, i32)>(&mut conn).await?)
+}
+
+/// The version that a wallet is in.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn of_wallet(mut conn: &AsyncPgConnection, wallet: WalletId) -> Result<Option<i32>, DbError> {
+    let query: Statement<Integer> = statement("SELECT scheme FROM wallet WHERE id = ?").bind(wallet.field());
+    Ok(query.get_result::<i32>(&mut conn).await.optional()?)
 }
 
 /// Who adopts a scheme or imports a file of an organisation waits for whoever does so too. The triggers that keep tariffs

@@ -215,29 +215,6 @@ pub async fn book_dates(
         .collect()
 }
 
-/// Opens a wallet with nothing in it; answers whose and which it is.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn insert(
-    conn: &mut AsyncPgConnection,
-    organisation: OrganisationId,
-    scheme: i32,
-    unit: Unit,
-    buyer: Buyer,
-) -> Result<WalletId, DbError> {
-    let query: Statement<BigInt> = statement(
-        "INSERT INTO wallet (id, scheme, unit, buyer) VALUES (?::bigint << 32 | nextval('wallet_number'), ?, ?, ?) \
-         RETURNING id",
-    )
-    .bind(i64::from(organisation.number()))
-    .bind(scheme)
-    .bind(i16::from(unit.code()))
-    .bind(i16::from(buyer.code()));
-    let id = query.get_result::<i64>(conn).await?;
-    WalletId::from_field(id).ok_or_else(|| corrupt("wallet.id"))
-}
-
 /// Closes a wallet: its client has left. Waits for whoever holds its lock.
 ///
 /// # Errors

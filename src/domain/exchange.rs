@@ -10,7 +10,17 @@ use super::request::{Malformed, Problem, RequestEncoder};
 use super::top_up::asked;
 use super::wallet::Wallet;
 
-/// Points to buy.
+/// Points to buy at the value that the client's scheme publishes: who asks names none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct BuyPointsRequest {
+    pub id: OperationId,
+    pub wallet: WalletId,
+    /// Hundredths of a point.
+    pub points: i64,
+}
+
+/// Points to buy, at a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct ExchangeRequest {
@@ -44,7 +54,27 @@ fn accounts(wallet: &Wallet) -> [Option<Account>; 4] {
     ]
 }
 
+impl BuyPointsRequest {
+    /// Head, wallet, points. The value is none of it: what was asked stays the same when another is published.
+    pub fn hash(&self) -> [u8; 32] {
+        RequestEncoder::new(OperationKind::Exchange, self.id).wallet(self.wallet).i64(self.points).finish()
+    }
+
+    /// What is decided where a whole point is worth this many cents.
+    pub const fn at(self, value_cents: i64) -> ExchangeRequest {
+        ExchangeRequest { id: self.id, wallet: self.wallet, points: self.points, value_cents }
+    }
+}
+
 impl ExchangeRequest {
+    /// What the points cost, rounded up to a cent.
+    ///
+    /// # Errors
+    /// [`Malformed::Amount`] for what is out of range.
+    pub fn price(&self) -> Result<Amount, Problem> {
+        Ok(Amount::from_wide(value_of(self.points, Unit::Pnt, self.value_cents), Unit::Eur)?)
+    }
+
     /// Head, wallet, points, value.
     pub fn hash(&self) -> [u8; 32] {
         RequestEncoder::new(OperationKind::Exchange, self.id)
@@ -66,15 +96,16 @@ impl ExchangeRequest {
         if wallet.unit != Unit::Pnt {
             return Err(Malformed::Units.into());
         }
-        let price = Amount::from_wide(value_of(points.minor(), Unit::Pnt, self.value_cents), Unit::Eur)?;
-        wallet.purse(PurseName::Credit).balance.plus(points)?;
+        let price = self.price()?;
+        wallet.purse(PurseName::Credit).balance.plus(points).map_err(|_| Malformed::PurseFull)?;
+        // A decline keeps it too: it tells what the points would have cost.
+        operation.unit_value_cents = Some(self.value_cents);
         if wallet.is_closed {
             return Ok(Outcome::WalletClosed);
         }
         if wallet.purse(PurseName::CreditCents).free().minus(price).is_err() {
             return Ok(Outcome::InsufficientFunds);
         }
-        operation.unit_value_cents = Some(self.value_cents);
         let [euros, in_euros, in_points, own_points] = accounts(wallet);
         operation.transfers.push(Transfer::new(Flow::Exchange, Why::PointsBought, euros, in_euros, price)?);
         operation.transfers.push(Transfer::new(Flow::Exchange, Why::PointsBought, in_points, own_points, points)?);

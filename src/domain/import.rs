@@ -3,6 +3,7 @@
 //!
 //! A file is right as a whole or not taken at all. Every error is told, up to [`ERRORS_MAX`].
 
+mod absence;
 mod cell;
 mod change;
 mod entitled;
@@ -10,6 +11,7 @@ mod offer;
 mod people;
 mod sheet;
 
+pub use absence::{AbsenceSettingRow, absence_settings};
 pub use cell::is_bsn;
 pub use change::{Change, ChangeKind, CodedPrice, Told, changes};
 pub use entitled::{AdditionRow, IndicationRow, TariffRow, additions, indications, tariffs};

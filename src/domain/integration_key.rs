@@ -7,6 +7,7 @@ pub enum Scope {
     ClientsRead,
     ClientsWrite,
     TariffsWrite,
+    CatalogueWrite,
     PlansRead,
     PlansWrite,
     MonthsRead,
@@ -19,10 +20,11 @@ pub enum Scope {
 
 impl Scope {
     /// All scopes, in the order in which they are listed.
-    pub const ALL: [Scope; 11] = [
+    pub const ALL: [Scope; 12] = [
         Scope::ClientsRead,
         Scope::ClientsWrite,
         Scope::TariffsWrite,
+        Scope::CatalogueWrite,
         Scope::PlansRead,
         Scope::PlansWrite,
         Scope::MonthsRead,
@@ -39,6 +41,7 @@ impl Scope {
             Scope::ClientsRead => "clients:read",
             Scope::ClientsWrite => "clients:write",
             Scope::TariffsWrite => "tariffs:write",
+            Scope::CatalogueWrite => "catalogue:write",
             Scope::PlansRead => "plans:read",
             Scope::PlansWrite => "plans:write",
             Scope::MonthsRead => "months:read",
@@ -59,12 +62,13 @@ impl Scope {
     pub const fn allows(self) -> &'static str {
         match self {
             Scope::ClientsRead => "who the clients are, and what is in their purses",
-            Scope::ClientsWrite => "indications, additions and representatives",
-            Scope::TariffsWrite => "contracted tariffs",
-            Scope::PlansRead => "plan lines, absences, colour and forecast, staffing",
+            Scope::ClientsWrite => "clients, indications, additions and representatives",
+            Scope::TariffsWrite => "contracted tariffs, and how long absence is funded",
+            Scope::CatalogueWrite => "services and their prices",
+            Scope::PlansRead => "plan lines, absences, reviews and meetings, colour and forecast, staffing",
             Scope::PlansWrite => "agree and drop plan lines, mark days, enter absences, reviews and meetings",
             Scope::MonthsRead => "what each month granted, planned and left, operation by operation",
-            Scope::MoneyWrite => "approve draws on the shared buffer, end a client's stay",
+            Scope::MoneyWrite => "approve draws on the shared buffer, own money in and out, end a client's stay",
             Scope::TasksRead => "what waits for a human",
             Scope::TasksWrite => "say that a task is done, and how",
             Scope::ReportsRead => "the organisation's reports",

@@ -31,6 +31,16 @@ impl PayoutStatus {
         self as u8
     }
 
+    /// As other systems read it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            PayoutStatus::Asked => "asked",
+            PayoutStatus::Approved => "approved",
+            PayoutStatus::Paid => "paid",
+            PayoutStatus::Withdrawn => "withdrawn",
+        }
+    }
+
     /// The status with this code.
     pub fn from_code(code: i64) -> Option<PayoutStatus> {
         let all = [PayoutStatus::Asked, PayoutStatus::Approved, PayoutStatus::Paid, PayoutStatus::Withdrawn];

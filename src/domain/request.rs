@@ -59,6 +59,15 @@ pub enum Malformed {
     /// A value that must be above 0.
     #[error("the value of a unit is missing, not above 0, or not for this unit")]
     UnitValue,
+    /// More than a purse can hold.
+    #[error("the purse would hold more than {max} minor units", max = Amount::MAX_MINOR)]
+    PurseFull,
+    /// Points for who has none.
+    #[error("this client's scheme does not count in points: own money stays in euros")]
+    NoPoints,
+    /// Points that nobody said the worth of.
+    #[error("this client's scheme publishes no value of a point")]
+    NoPointValue,
 }
 
 /// Why a request gets no outcome. Stored nowhere.

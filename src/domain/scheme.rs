@@ -1,7 +1,7 @@
 //! A scheme (methodiek): all rules of one organisation, as one file in `schemes/` says them. Versioned, never edited.
 
 use super::funding::Rules;
-use super::grant_rules::GrantRules;
+use super::grant_rules::{Basis, GrantRules};
 use super::money::{Amount, Unit};
 
 /// One version of an organisation's rules.
@@ -84,5 +84,13 @@ impl Scheme {
     /// What its wallets are counted in.
     pub const fn unit(&self) -> Unit {
         self.grant.basis().unit()
+    }
+
+    /// The one published value of a whole point, in cents; none where nothing is counted in points.
+    pub const fn point_value_cents(&self) -> Option<i64> {
+        match self.grant.basis() {
+            Basis::Units { unit: Unit::Pnt, value_cents } => Some(*value_cents),
+            _ => None,
+        }
     }
 }

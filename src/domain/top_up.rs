@@ -72,8 +72,7 @@ impl TopUpRequest {
         if wallet.is_closed {
             return Ok(Outcome::WalletClosed);
         }
-        // A purse that would hold more than an amount can be is refused as asked for too much.
-        wallet.purse(PurseName::CreditCents).balance.plus(amount)?;
+        wallet.purse(PurseName::CreditCents).balance.plus(amount).map_err(|_| Malformed::PurseFull)?;
         let from = Account::own(wallet.id.organisation(), Unit::Eur, self.from.kind());
         let to = wallet.account(PurseName::CreditCents);
         operation.transfers.push(Transfer::new(Flow::TopUp, Why::ToppedUp, from, to, amount)?);

@@ -49,6 +49,7 @@ demands! {
     ClientsRead: BODY_BYTES_MAX;
     ClientsWrite: ROWS_BYTES_MAX;
     TariffsWrite: ROWS_BYTES_MAX;
+    CatalogueWrite: ROWS_BYTES_MAX;
     PlansRead: BODY_BYTES_MAX;
     PlansWrite: BODY_BYTES_MAX;
     MonthsRead: BODY_BYTES_MAX;

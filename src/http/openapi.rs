@@ -8,8 +8,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::api::{
-    absences, agenda_addresses, buffer_draws, clients, cost_prices, imports, leaving, months, plan_lines, plan_reviews,
-    reports, staffing, standings, tasks, unplanned_care,
+    absences, agenda_addresses, bought_points, buffer_draws, clients, cost_prices, imports, leaving, months, payouts,
+    plan_lines, plan_reviews, reports, staffing, standings, tasks, top_ups, unplanned_care,
 };
 use super::api::{card_scripts, cards, catalogue, enrolments, forwards, heartbeat, holds, hotlist, sales};
 use super::{agenda, health};
@@ -55,6 +55,16 @@ use super::{agenda, health};
         reports::show_report,
         buffer_draws::list_draws,
         buffer_draws::approve_draw,
+        top_ups::book_top_up,
+        top_ups::reverse_top_up,
+        bought_points::buy_points,
+        bought_points::return_points,
+        payouts::list_payouts,
+        payouts::list_client_payouts,
+        payouts::ask_payout,
+        payouts::approve_payout,
+        payouts::pay_payout,
+        payouts::withdraw_payout,
         unplanned_care::note_care,
         standings::show_standing,
         standings::show_evidence,
@@ -66,6 +76,10 @@ use super::{agenda, health};
         imports::put_indications,
         imports::put_additions,
         imports::put_representatives,
+        imports::put_clients,
+        imports::put_services,
+        imports::put_prices,
+        imports::put_absence_settings,
         imports::put_tariffs,
         plan_lines::list_lines,
         plan_lines::agree_line,
@@ -73,9 +87,12 @@ use super::{agenda, health};
         plan_lines::drop_line,
         plan_lines::mark_day,
         plan_lines::correct_day,
+        absences::list_absences,
         absences::leave,
         absences::change_absence,
+        plan_reviews::list_reviews,
         plan_reviews::record_review,
+        plan_reviews::list_meetings,
         plan_reviews::record_meeting,
         agenda::show_agenda,
         health::live,

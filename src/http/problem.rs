@@ -84,6 +84,8 @@ sorts! {
         "Compare the client's number with those that GET /api/v1/clients lists.";
     MONTH_UNKNOWN = 404 "month-unknown" "That month was not opened for this client"
         "Compare the month with those that the client's months list.";
+    PAYOUT_UNKNOWN = 404 "payout-unknown" "There is no such payout in this organisation"
+        "Compare the id with those that GET /api/v1/payouts lists.";
     PLAN_LINE_UNKNOWN = 404 "plan-line-unknown" "The client has no such plan line"
         "Compare the id with those that the client's plan lines list.";
     LOCATION_UNKNOWN = 404 "location-unknown" "There is no such location with prices in this organisation"
@@ -124,6 +126,8 @@ sorts! {
         "Correct the rows that `rows` names, and send all of them again.";
     PLAN_REFUSED = 422 "plan-refused" "A rule forbids it"
         "The detail names the rule.";
+    NO_POINTS = 422 "no-points" "This client cannot buy points"
+        "Points are bought where the client's scheme counts in points and its file says what a point is worth. Own money stays in euros.";
     ID_MISMATCH = 422 "id-mismatch" "Idempotency-Key and id differ"
         "Send the body's id as Idempotency-Key, in double quotes.";
     ID_TOO_OLD = 422 "id-too-old" "The id was made too long ago"
@@ -288,7 +292,11 @@ impl From<SignatureError> for Problem {
 
 impl From<Malformed> for Problem {
     fn from(error: Malformed) -> Self {
-        Self::with(&REQUEST_MALFORMED, error.to_string())
+        let sort = match error {
+            Malformed::NoPoints | Malformed::NoPointValue => &NO_POINTS,
+            _ => &REQUEST_MALFORMED,
+        };
+        Self::with(sort, error.to_string())
     }
 }
 
@@ -309,6 +317,7 @@ impl From<RequestProblem> for Problem {
             RequestProblem::Id(error) => error.into(),
             RequestProblem::Unknown("sale") => Self::new(&SALE_UNKNOWN),
             RequestProblem::Unknown("hold") => Self::new(&HOLD_UNKNOWN),
+            RequestProblem::Unknown("payout") => Self::new(&PAYOUT_UNKNOWN),
             RequestProblem::Unknown(what) => Self::with(&REFERENCE_UNKNOWN, format!("there is no such {what}")),
             RequestProblem::Malformed(error) => error.into(),
             RequestProblem::Broken(cause) => Self::ours(&INTERNAL, &cause),

@@ -6,6 +6,7 @@ use chrono::{Datelike, NaiveDate};
 use diesel_async::AsyncPgConnection;
 
 use super::absences::OfClient;
+use super::months::Watch;
 use super::plan_books::PlanError;
 use super::planned_days;
 use crate::db::connect::Database;
@@ -154,14 +155,19 @@ fn given(stands: &Stands, month: Month, names: &HashMap<uuid::Uuid, String>) -> 
 const AT_ONCE: i64 = 500;
 
 /// Opens a task for each client of an organisation whose month is red, with the amount beyond. Answers how many are red. Again on the
-/// same day it opens nothing new.
+/// same day it opens nothing new. Who is told to stop, stops early.
 ///
 /// # Errors
 /// [`PlanError`].
-pub async fn tell_red(database: &Database, organisation: OrganisationId, month: Month) -> Result<usize, PlanError> {
+pub async fn tell_red(
+    database: &Database,
+    organisation: OrganisationId,
+    month: Month,
+    watch: &Watch,
+) -> Result<usize, PlanError> {
     let conn = database.connection().await?;
     let (mut after, mut red) = (i64::MIN, 0);
-    loop {
+    while !watch.is_stopped() {
         let ids = months::in_month(&conn, organisation, month.first(), after, AT_ONCE).await?;
         let Some(last) = ids.last() else { return Ok(red) };
         after = last.field();
@@ -172,6 +178,7 @@ pub async fn tell_red(database: &Database, organisation: OrganisationId, month: 
         red += rows.len();
         tasks::open(&conn, month.first(), &rows).await?;
     }
+    Ok(red)
 }
 
 /// Whether something may be added to a client's plan: in orange and red only care is, and what the package includes anyhow. Source: E

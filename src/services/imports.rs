@@ -1,6 +1,7 @@
 //! Takes over what a file of rows says (`docs/imports.md`): parse, compare, write, publish, in one transaction. A file with
 //! anything wrong changes nothing; so does the same file again; so does a dry run, which tells what would change.
 
+mod absence;
 mod entitled;
 mod offer;
 mod people;
@@ -29,6 +30,7 @@ pub enum FileKind {
     Representatives,
     Services,
     Prices,
+    AbsenceSettings,
 }
 
 /// What became of a file, or would become of it.
@@ -95,6 +97,7 @@ enum Rows {
     Representatives(Vec<At<import::RepresentativeRow>>),
     Services(Vec<At<import::ServiceRow>>),
     Prices(Vec<At<import::PriceRow>>),
+    AbsenceSettings(Vec<At<import::AbsenceSettingRow>>),
 }
 
 fn read(kind: FileKind, bytes: &[u8]) -> Result<Rows, Errors> {
@@ -106,6 +109,7 @@ fn read(kind: FileKind, bytes: &[u8]) -> Result<Rows, Errors> {
         FileKind::Representatives => Rows::Representatives(import::representatives(bytes)?),
         FileKind::Services => Rows::Services(import::services(bytes)?),
         FileKind::Prices => Rows::Prices(import::prices(bytes)?),
+        FileKind::AbsenceSettings => Rows::AbsenceSettings(import::absence_settings(bytes)?),
     })
 }
 
@@ -159,6 +163,7 @@ async fn write(
             import.publish(&mut report, now).await?;
             report
         }
+        Rows::AbsenceSettings(rows) => absence::settings(&mut import, &rows).await?,
     };
     report.buyers_changed = follow_indications(import.conn, organisation, today).await?;
     Ok(report)
@@ -209,29 +214,58 @@ fn place<T>(found: Option<T>) -> Result<T, DbError> {
     found.ok_or_else(|| corrupt("client.wallet"))
 }
 
+/// What a new day brought.
+#[derive(Debug, Default)]
+#[allow(missing_docs)]
+pub struct DayBegun {
+    /// Clients who buy as something else.
+    pub buyers: usize,
+    /// Price lists that are new.
+    pub lists: usize,
+    /// Organisations that are as they were, and why.
+    pub failed: Vec<(OrganisationId, ImportError)>,
+}
+
 /// What a new day brings by itself, for every organisation: clients buy as what their indication of the day says, and prices
-/// whose day it is are published. Again on the same day it changes nothing. Answers clients who buy as something else, and
-/// new price lists.
+/// whose day it is are published. Again on the same day it changes nothing. One organisation's trouble is not the others': it is
+/// logged and told, and they go on.
 ///
 /// # Errors
-/// [`ImportError`]; organisations before the one that failed are done.
-pub async fn begin_day(database: &Database, now: DateTime<Utc>) -> Result<(usize, usize), ImportError> {
-    let mut done = (0, 0);
-    let mut conn = database.connection().await?;
-    for (organisation, _) in organisations::list(&conn).await? {
-        begin(&mut conn).await?;
-        match begin_day_of(&mut conn, organisation, now).await {
+/// [`ImportError`] where nobody can say which organisations there are.
+pub async fn begin_day(database: &Database, now: DateTime<Utc>) -> Result<DayBegun, ImportError> {
+    let mut begun = DayBegun::default();
+    let all = organisations::list(&*database.connection().await?).await?;
+    for (organisation, _) in all {
+        match begin_day_in(database, organisation, now).await {
             Ok((buyers, lists)) => {
-                commit(&mut conn).await?;
-                done = (done.0 + buyers, done.1 + lists);
+                begun.buyers += buyers;
+                begun.lists += lists;
             }
             Err(error) => {
-                rollback(&mut conn).await?;
-                return Err(error);
+                tracing::error!(%error, organisation = organisation.number(), "an organisation's new day waits");
+                begun.failed.push((organisation, error));
             }
         }
     }
-    Ok(done)
+    Ok(begun)
+}
+
+/// On a connection of its own, as the one before may be lost.
+async fn begin_day_in(
+    database: &Database,
+    organisation: OrganisationId,
+    now: DateTime<Utc>,
+) -> Result<(usize, usize), ImportError> {
+    let mut conn = database.connection().await?;
+    begin(&mut conn).await?;
+    let done = begin_day_of(&mut conn, organisation, now).await;
+    if done.is_ok() {
+        commit(&mut conn).await?;
+    } else {
+        // a lost connection takes it back too
+        let _ = rollback(&mut conn).await;
+    }
+    done
 }
 
 async fn begin_day_of(

@@ -80,6 +80,8 @@ pub struct Released {
     pub released: u32,
     /// Occurrences that had been delivered and paid already: somebody has to look at them.
     pub done: u32,
+    /// Occurrences that are planned again, some of them of days that are over.
+    pub planned_again: u32,
 }
 
 impl<'c> PlanBooks<'c> {
@@ -207,25 +209,45 @@ impl<'c> PlanBooks<'c> {
         Ok(answer)
     }
 
-    /// Plans days of the open month again that were given up: they are not held any more.
-    pub async fn plan_again(&mut self, days: impl Fn(&MonthLine) -> u32) -> Result<u32, PlanError> {
+    /// Plans days of the open month again that were given up, or that were absent when it was opened: they are not held, as what was
+    /// held of them was given back. Before the month was opened for the wallet there is nothing to plan.
+    pub async fn plan_again(&mut self, lines: &[Again]) -> Result<u32, PlanError> {
         let Some(month) = self.wallet.month else { return Ok(0) };
         let id = self.wallet.id;
-        let lines = plan_months::of_month(self.conn, &[id], month).await?.remove(&id).unwrap_or_default();
-        let (mut changed, mut again) = (Vec::new(), 0);
-        for mut line in lines {
-            let meant = days(&line) & line.released;
-            if meant != 0 {
-                line.released &= !meant;
-                // what was held of them was given back
-                line.held &= !meant;
-                again += meant.count_ones();
-                changed.push((id, line));
+        if !month_phases::done(self.conn, &[id], month).await?.contains_key(&(id, Phase::Holds as i16)) {
+            return Ok(0);
+        }
+        let there = plan_months::of_month(self.conn, &[id], month).await?.remove(&id).unwrap_or_default();
+        let (mut new, mut changed, mut again) = (Vec::new(), Vec::new(), 0);
+        for Again { line, days, given_up } in lines {
+            let before = there.iter().find(|it| it.line == line.id);
+            let mut now = before.cloned().unwrap_or_else(|| MonthLine::new(line, &self.wallet, 0));
+            // never planned, so that whoever comes by would plan it
+            now.released |= given_up & !now.planned;
+            now.held &= !(days & now.released);
+            now.released &= !days;
+            now.planned |= days | given_up;
+            again += (now.open() & !before.map_or(0, MonthLine::open)).count_ones();
+            match before {
+                Some(before) if *before == now => {}
+                Some(_) => changed.push((id, now)),
+                None => new.push((id, now)),
             }
         }
+        plan_months::insert(self.conn, month, &new).await?;
         plan_months::update(self.conn, month, &changed).await?;
         Ok(again)
     }
+}
+
+/// A line with days on which the client turns out to be there.
+#[derive(Clone, Debug)]
+pub(super) struct Again {
+    pub line: PlannedLine,
+    /// To be planned again.
+    pub days: u32,
+    /// To stay given up.
+    pub given_up: u32,
 }
 
 /// The days of a month from one on: day n is bit n - 1.

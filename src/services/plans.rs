@@ -1,4 +1,4 @@
-//! Plans: lines are agreed, consented to, dropped; their days marked; reviews and meetings of the network recorded.
+//! Plans: lines are agreed, consented to, dropped; their days marked.
 //!
 //! Consent to care and included lines is for the client or who speaks about care; to activities, extras and own purchases for the
 //! client or who speaks about money (`docs/decisions/0050`).
@@ -11,11 +11,10 @@ use super::colours;
 use super::plan_books::{PlanBooks, PlanError, Released, days_from};
 use super::schemes;
 use crate::db::connect::Database;
-use crate::db::plans::{self, ConsentRow, Dropped, MeetingRow, Offered, PlanLineRow};
+use crate::db::corrupt;
+use crate::db::plans::{self, ConsentRow, Dropped, Offered, PlanLineRow};
 use crate::db::tasks::{self, TaskKind};
-use crate::db::{DbError, corrupt};
 use crate::domain::delivery::MonthLine;
-use crate::domain::grant_rules::Basis;
 use crate::domain::money::{Amount, Unit};
 use crate::domain::month_grant::Month;
 use crate::domain::occurrence::LineId;
@@ -50,7 +49,7 @@ pub struct AgreeRequest {
     pub meeting: Option<Uuid>,
 }
 
-fn is_text(text: &str, max: usize) -> bool {
+pub(super) fn is_text(text: &str, max: usize) -> bool {
     (1..=max).contains(&text.chars().count())
 }
 
@@ -160,10 +159,7 @@ fn priced(
     scheme: Option<&Scheme>,
 ) -> Result<PlanLineRow, PlanError> {
     let kind = offered.kind.ok_or(PlanError::Refused("the service is not for this buyer"))?;
-    let point_value_cents = scheme.and_then(|scheme| match scheme.grant.basis() {
-        Basis::Units { unit: Unit::Pnt, value_cents } => Some(*value_cents),
-        _ => None,
-    });
+    let point_value_cents = scheme.and_then(Scheme::point_value_cents);
     let (staff_count, group_size) = (request.staff_count, request.group_size);
     let performed = Performed { by: request.performer, staff_count, group_size };
     let price = match &offered.price {
@@ -257,13 +253,21 @@ async fn line_of(books: &PlanBooks<'_>, line: LineId) -> Result<PlanLineRow, Pla
 /// Records that a line's price was shown, alternatives were asked about, and who signed. From that day on it is planned.
 ///
 /// # Errors
-/// [`PlanError`]; refusals in this order: alternatives not asked about, another price shown, signed in the future, signed by who may
-/// not speak about it.
+/// [`PlanError`]; refusals in this order: alternatives not asked about, no cents though they are shown, another price shown, signed
+/// in the future, signed by who may not speak about it.
 pub async fn consent(database: &Database, request: &ConsentRequest, now: DateTime<Utc>) -> Result<(), PlanError> {
     let mut connection = database.connection().await?;
     let mut books = PlanBooks::open(&mut connection, request.of.organisation, request.of.wallet, now).await?;
     let done = consented(&mut books, request).await;
     books.end(done).await
+}
+
+/// Whether the client's scheme shows euros to client and family; one without a file does unless it counts in minutes.
+async fn shows_euros(books: &PlanBooks<'_>) -> Result<bool, PlanError> {
+    let client = plans::client(books.conn, books.wallet.id).await?;
+    let (scheme, ..) = client.ok_or(PlanError::Unknown("client"))?;
+    let scheme = schemes::load(books.conn, &[scheme]).await?.remove(&scheme);
+    Ok(scheme.map_or(books.wallet.unit != Unit::Min, |scheme| scheme.shows.euro_to_family))
 }
 
 async fn consented(books: &mut PlanBooks<'_>, request: &ConsentRequest) -> Result<(), PlanError> {
@@ -272,8 +276,11 @@ async fn consented(books: &mut PlanBooks<'_>, request: &ConsentRequest) -> Resul
     if !request.alternatives_asked {
         return Err(PlanError::Refused("consent is given after it was asked what else would do"));
     }
-    let shown = (consent.price_shown_cents, consent.units_shown);
-    if shown != (row.line.price.minor(), row.line.units.map(Amount::minor)) {
+    if consent.price_shown_cents.is_none() && (row.line.units.is_none() || shows_euros(books).await?) {
+        return Err(PlanError::Refused("the price in cents is missing: it is shown with this line"));
+    }
+    let is_cents = consent.price_shown_cents.is_none_or(|cents| cents == row.line.price.minor());
+    if !is_cents || consent.units_shown != row.line.units.map(Amount::minor) {
         return Err(PlanError::Refused("the price that was shown is not the line's"));
     }
     if consent.signed_on > books.today || !is_sensible(consent.signed_on) {
@@ -400,72 +407,11 @@ async fn marked(books: &mut PlanBooks<'_>, request: &MarkRequest) -> Result<Rele
     Ok(released)
 }
 
-/// Records that a plan was reviewed, and ends the task about it.
-///
-/// # Errors
-/// [`PlanError`].
-pub async fn review(
-    database: &Database,
-    of: OfClient,
-    held_on: NaiveDate,
-    held_by: Uuid,
-    now: DateTime<Utc>,
-) -> Result<(), PlanError> {
-    let mut connection = database.connection().await?;
-    let mut books = PlanBooks::open(&mut connection, of.organisation, of.wallet, now).await?;
-    let done = reviewed(&mut books, held_on, held_by).await;
-    books.end(done).await
-}
-
-async fn reviewed(books: &mut PlanBooks<'_>, held_on: NaiveDate, held_by: Uuid) -> Result<(), PlanError> {
-    if held_on > books.today || !is_sensible(held_on) {
-        return Err(PlanError::Malformed("a review was held today or earlier"));
-    }
-    let wallet = books.wallet.id;
-    plans::insert_review(books.conn, wallet, held_on, held_by).await?;
-    Ok(tasks::finish_kind(books.conn, wallet, TaskKind::ReviewDue, "pasje", "besproken / reviewed").await?)
-}
-
-/// Records a meeting of the client's network and what was agreed there.
-///
-/// # Errors
-/// [`PlanError`].
-pub async fn meet(
-    database: &Database,
-    of: OfClient,
-    meeting: &MeetingRow,
-    now: DateTime<Utc>,
-) -> Result<(), PlanError> {
-    if !is_text(&meeting.present, 500) || !is_text(&meeting.agreed, 5000) || !is_sensible(meeting.held_on) {
-        return Err(PlanError::Malformed("who was there has 1 to 500 characters, what was agreed 1 to 5000"));
-    }
-    let mut connection = database.connection().await?;
-    let mut books = PlanBooks::open(&mut connection, of.organisation, of.wallet, now).await?;
-    let done = met(&mut books, meeting).await;
-    books.end(done).await
-}
-
-async fn met(books: &mut PlanBooks<'_>, meeting: &MeetingRow) -> Result<(), PlanError> {
-    let wallet = books.wallet.id;
-    if meeting.held_on > books.today {
-        return Err(PlanError::Malformed("a meeting was held today or earlier"));
-    }
-    if !plans::insert_meeting(books.conn, wallet, meeting).await? {
-        let is_same = plans::meetings(books.conn, wallet).await?.contains(meeting);
-        let taken = PlanError::Conflict("another meeting has this id or this day");
-        return if is_same { Ok(()) } else { Err(taken) };
-    }
-    Ok(())
-}
-
 /// A client's lines that are not dropped by a day.
 ///
 /// # Errors
 /// [`PlanError`].
 pub async fn list(database: &Database, of: OfClient, day: NaiveDate) -> Result<Vec<PlanLineRow>, PlanError> {
-    if of.wallet.organisation() != of.organisation {
-        return Err(PlanError::Unknown("client"));
-    }
-    let found: Result<_, DbError> = plans::list(&*database.connection().await?, of.wallet, day).await;
-    Ok(found?)
+    of.check()?;
+    Ok(plans::list(&*database.connection().await?, of.wallet, day).await?)
 }

@@ -9,10 +9,8 @@ use uuid::Uuid;
 use super::imports::ImportError;
 use super::schemes;
 use crate::db::imports::{offer as rows_of, people};
-use crate::db::{DbError, corrupt, price_lists};
-use crate::domain::account::OrganisationId;
-use crate::domain::grant_rules::Basis;
-use crate::domain::money::Unit;
+use crate::db::{DbError, corrupt, price_lists, schemes as rows_of_schemes};
+use crate::domain::account::{OrganisationId, WalletId};
 use crate::domain::month_grant::Month;
 use crate::domain::offer::{self, Withheld};
 use crate::domain::price_list::Price;
@@ -42,11 +40,20 @@ pub async fn point_value(
     ids.sort_unstable();
     ids.dedup();
     let loaded = schemes::load(conn, &ids).await?;
-    let values = loaded.values().filter_map(|scheme| match scheme.grant.basis() {
-        Basis::Units { unit: Unit::Pnt, value_cents } => Some(*value_cents),
-        _ => None,
-    });
-    Ok(values.min())
+    Ok(loaded.values().filter_map(|scheme| scheme.point_value_cents()).min())
+}
+
+/// What a point of one wallet is worth in a month: what its scheme publishes then, whichever version the wallet's own month was
+/// opened with. None: it has no points, or its scheme has no file.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn point_value_of(conn: &AsyncPgConnection, wallet: WalletId, month: Month) -> Result<Option<i64>, DbError> {
+    let Some(own) = rows_of_schemes::of_wallet(conn, wallet).await? else { return Ok(None) };
+    let used = schemes::in_force(conn, wallet.organisation(), month).await?;
+    let used = used.get(&own).copied().unwrap_or(own);
+    let loaded = schemes::load(conn, &[used]).await?;
+    Ok(loaded.get(&used).and_then(|scheme| scheme.point_value_cents()))
 }
 
 /// Gives every location of an organisation the prices of today. Services without a code came by another way, and keep what

@@ -155,7 +155,7 @@ async fn days_are_marked_and_a_line_is_dropped_once_the_consequences_were_explai
     scene.refuses(&marks, &never, 404, "reference-unknown");
     for _ in 0..2 {
         let reply = scene.serving.send_by(&scene.key, "POST", &scene.at(&marks), &mark("refused", Value::Null));
-        assert_eq!(reply.decided(), json!({"released": 0, "done": 0}));
+        assert_eq!(reply.decided(), json!({"released": 0, "done": 0, "planned_again": 0}));
     }
     scene.refuses(&marks, &mark("absent", Value::Null), 409, "plan-conflict");
 
@@ -184,7 +184,7 @@ async fn a_client_who_leaves_and_returns_is_away_in_between() {
     let id = Uuid::now_v7();
     let leave = json!({"kind": "medical", "left_on": today() - Days::new(5)});
     let left = scene.serving.send_as(&scene.key, "POST", &target, &leave, id);
-    assert_eq!(left.decided(), json!({"released": 0, "done": 0}));
+    assert_eq!(left.decided(), json!({"released": 0, "done": 0, "planned_again": 0}));
     assert_eq!(scene.serving.send_as(&scene.key, "POST", &target, &leave, id).text(), left.text());
     scene.refuses("absences", &leave, 422, "plan-refused");
     let change = |body: Value| scene.serving.send_by(&scene.key, "POST", &format!("{target}/{id}"), &body);
@@ -246,4 +246,156 @@ async fn reviews_and_meetings_are_recorded_once_and_a_review_ends_its_task() {
     let mut line = scene.line("family");
     line["meeting"] = json!(id);
     assert_eq!(scene.agree(&line)["meeting"], json!(id));
+}
+
+#[tokio::test]
+async fn where_a_scheme_shows_no_euro_consent_needs_none() {
+    let scene = Scene::open().await;
+    let wallet = scene.client.wallet.field();
+    let agree = || {
+        let agreed = scene.agree(&scene.line("staff"));
+        (format!("plan-lines/{}/consent", agreed["id"].as_str().unwrap()), agreed)
+    };
+    let consent = |cents: Value, units: i64| json!({"price_shown_cents": cents, "units_shown": units, "alternatives_asked": true, "signed_on": today(), "recorded_by": STAFF});
+    let (in_euros, _) = agree();
+    scene.refuses(&in_euros, &consent(Value::Null, 1800), 422, "plan-refused");
+    scene
+        .house
+        .sql(&format!(
+            "INSERT INTO scheme (organisation, name, version, unit, unplanned, extras_from_budget, extras_from_savings, care_from_savings)
+                 VALUES (1, 'minuten', 1, 2, 1, false, false, 0);
+             UPDATE wallet SET unit = 2, budget = 0, scheme = (SELECT id FROM scheme WHERE name = 'minuten') WHERE id = {wallet}"
+        ))
+        .await;
+    let (in_minutes, agreed) = agree();
+    assert_eq!((agreed.get("price_cents"), &agreed["units"]), (None, &json!(30)), "this key sees no euro");
+    scene.refuses(&in_minutes, &consent(Value::Null, 1800), 422, "plan-refused");
+    scene.refuses(&in_minutes, &consent(json!(30), 30), 422, "plan-refused");
+    let mut shown = consent(Value::Null, 30);
+    shown.as_object_mut().unwrap().remove("price_shown_cents");
+    for body in [&shown, &consent(Value::Null, 30)] {
+        let reply = scene.serving.send_by(&scene.key, "POST", &scene.at(&in_minutes), body);
+        assert_eq!(reply.status, 204, "{}", reply.text());
+    }
+    scene.refuses(&in_minutes, &consent(json!(1800), 30), 409, "plan-conflict");
+    let stored = "SELECT format('%s %s', coalesce(price_shown_cents::text, 'none'), units_shown) FROM plan_consent";
+    assert_eq!(scene.house.text(stored).await, "none 30");
+    // what has no price in minutes is paid from own money, and that is shown in any scheme
+    scene.house.sql("UPDATE service SET council_agreed_on = '2024-01-01', published_on = '2024-01-01'").await;
+    let mut coffee = scene.line("staff");
+    coffee["service"] = json!(COFFEE);
+    let agreed = scene.agree(&coffee);
+    assert_eq!((&agreed["price_cents"], &agreed["units"]), (&json!(250), &Value::Null));
+    let target = format!("plan-lines/{}/consent", agreed["id"].as_str().unwrap());
+    let mut shown = consent(json!(250), 0);
+    shown["units_shown"] = Value::Null;
+    let unseen = json!({"alternatives_asked": true, "signed_on": today(), "recorded_by": STAFF});
+    scene.refuses(&target, &unseen, 422, "plan-refused");
+    assert_eq!(scene.serving.send_by(&scene.key, "POST", &scene.at(&target), &shown).status, 204);
+}
+
+impl Scene {
+    fn list(&self, rest: &str) -> Value {
+        let reader = self.house.key(1, &["plans:read"]);
+        self.serving.read_by(&reader, &self.at(rest)).decided()
+    }
+
+    fn list_refused(&self, rest: &str) {
+        self.serving.read_by(&self.key, &self.at(rest)).is_problem(400, "path-malformed");
+    }
+}
+
+#[tokio::test]
+async fn absences_are_listed_with_what_became_of_them() {
+    let scene = Scene::open().await;
+    let (target, ids) = (scene.at("absences"), [(); 3].map(|()| Uuid::now_v7()));
+    assert_eq!(scene.list("absences"), json!({"absences": [], "next": null}));
+    let ago = |days: u64| today() - Days::new(days);
+    for (id, body) in ids.iter().zip([
+        json!({"kind": "medical", "left_on": ago(90), "returned_on": ago(80)}),
+        json!({"kind": "holiday", "left_on": ago(40), "returned_on": ago(30)}),
+        json!({"kind": "medical", "left_on": ago(3)}),
+    ]) {
+        assert_eq!(scene.serving.send_as(&scene.key, "POST", &target, &body, *id).status, 200);
+    }
+    let change = |place: usize, body: Value| {
+        let reply = scene.serving.send_by(&scene.key, "POST", &format!("{target}/{}", ids[place]), &body);
+        assert_eq!(reply.status, 200, "{}", reply.text());
+    };
+    change(1, json!({"withdrawn": true}));
+    change(2, json!({"permitted_until": today()}));
+    let absence = |place: usize, kind: &str, left: u64, returned: Option<u64>, permitted: Option<NaiveDate>| {
+        json!({"id": ids[place], "kind": kind, "left_on": ago(left), "returned_on": returned.map(ago), "permitted_until": permitted,
+            "told_on": today(), "is_withdrawn": place == 1})
+    };
+    let all = [
+        absence(0, "medical", 90, Some(80), None),
+        absence(1, "holiday", 40, Some(30), None),
+        absence(2, "medical", 3, None, Some(today())),
+    ];
+    assert_eq!(scene.list("absences"), json!({"absences": all, "next": null}));
+    assert_eq!(scene.list("absences?limit=2"), json!({"absences": all[..2], "next": ids[1]}));
+    let rest = format!("absences?limit=2&after={}", ids[1]);
+    assert_eq!(scene.list(&rest), json!({"absences": all[2..], "next": null}));
+    for wrong in ["absences?limit=0", "absences?limit=501", "absences?after=x", "absences?day=2026-01-01"] {
+        scene.list_refused(wrong);
+    }
+}
+
+#[tokio::test]
+async fn reviews_are_listed_with_the_day_on_which_the_next_is_due() {
+    let scene = Scene::open().await;
+    let due = || {
+        let listed = scene.list("plan-reviews");
+        (listed["due_on"].clone(), listed["is_due"].clone())
+    };
+    let ago = |days: u64| today() - Days::new(days);
+    let arrive = async |day: NaiveDate| scene.house.sql(&format!("UPDATE client SET arrived_on = '{day}'")).await;
+    assert_eq!(scene.list("plan-reviews"), json!({"reviews": [], "next": null, "due_on": null, "is_due": false}));
+    arrive(ago(41)).await;
+    assert_eq!(due(), (json!(today() + Days::new(1)), json!(false)));
+    arrive(ago(42)).await;
+    assert_eq!(due(), (json!(today()), json!(true)));
+    for days in [43, 1, 20] {
+        let review = json!({"held_on": ago(days), "held_by": STAFF});
+        assert_eq!(scene.serving.send_by(&scene.key, "POST", &scene.at("plan-reviews"), &review).status, 204);
+    }
+    // half a year after the last; one of before the client came does not count
+    let half_a_year = chrono::Months::new(6);
+    assert_eq!(due(), (json!(ago(1).checked_add_months(half_a_year).unwrap()), json!(false)));
+    let review = |days: u64| json!({"held_on": ago(days), "held_by": STAFF});
+    let all = [review(43), review(20), review(1)];
+    assert_eq!(scene.list("plan-reviews")["reviews"], json!(all));
+    let page = scene.list("plan-reviews?limit=2");
+    assert_eq!((&page["reviews"], &page["next"]), (&json!(all[..2]), &json!(ago(20))));
+    let page = scene.list(&format!("plan-reviews?limit=2&after={}", ago(20)));
+    assert_eq!((&page["reviews"], &page["next"]), (&json!(all[2..]), &Value::Null));
+    arrive(today()).await;
+    assert_eq!(due(), (json!(today() + Days::new(42)), json!(false)));
+    scene.house.sql("UPDATE client SET left_on = arrived_on").await;
+    assert_eq!(due(), (Value::Null, json!(false)));
+    for wrong in
+        ["plan-reviews?after=x", "plan-reviews?after=-9999-01-01", "plan-reviews?limit=0", "plan-lines?day=-9999-01-01"]
+    {
+        scene.list_refused(wrong);
+    }
+}
+
+#[tokio::test]
+async fn meetings_are_listed_with_what_was_agreed_in_them() {
+    let scene = Scene::open().await;
+    assert_eq!(scene.list("network-meetings"), json!({"meetings": [], "next": null}));
+    let mut all = Vec::new();
+    for days in [3, 2, 1] {
+        let id = Uuid::now_v7();
+        let mut meeting = json!({"held_on": today() - Days::new(days), "present": "dochter, begeleider", "agreed": format!("Punt {days}.")});
+        assert_eq!(scene.serving.send_as(&scene.key, "POST", &scene.at("network-meetings"), &meeting, id).status, 204);
+        meeting["id"] = json!(id);
+        all.push(meeting);
+    }
+    assert_eq!(scene.list("network-meetings"), json!({"meetings": all, "next": null}));
+    let middle = today() - Days::new(2);
+    assert_eq!(scene.list("network-meetings?limit=2"), json!({"meetings": all[..2], "next": middle}));
+    assert_eq!(scene.list(&format!("network-meetings?after={middle}")), json!({"meetings": all[2..], "next": null}));
+    scene.list_refused("network-meetings?after=2201-01-01");
 }

@@ -11,7 +11,7 @@ use pasje::services::schemes;
 use crate::support::TestDatabase;
 
 /// In the order in which they are imported.
-pub const KINDS: [(FileKind, &str); 7] = [
+pub const KINDS: [(FileKind, &str); 8] = [
     (FileKind::Tariffs, "tariffs"),
     (FileKind::Clients, "clients"),
     (FileKind::Indications, "indications"),
@@ -19,6 +19,7 @@ pub const KINDS: [(FileKind, &str); 7] = [
     (FileKind::Representatives, "representatives"),
     (FileKind::Services, "services"),
     (FileKind::Prices, "prices"),
+    (FileKind::AbsenceSettings, "absence-settings"),
 ];
 
 const PLACES: &str = "
@@ -46,9 +47,9 @@ pub fn demo(name: &str) -> String {
 }
 
 #[derive(diesel::QueryableByName)]
-struct Text {
+pub struct Text {
     #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Text>)]
-    text: Option<String>,
+    pub text: Option<String>,
 }
 
 impl House {
@@ -102,7 +103,7 @@ impl House {
 
     /// Every row of what files fill, with the transaction that wrote it.
     pub async fn rows(&self) -> String {
-        let tables = "tariff indication addition representative client wallet service service_kind service_price price_list price";
+        let tables = "tariff absence_setting indication addition representative client wallet service service_kind service_price price_list price";
         let mut all = String::new();
         for table in tables.split(' ') {
             let sql = format!(

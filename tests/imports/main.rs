@@ -8,6 +8,7 @@ mod documented;
 mod files;
 mod house;
 mod offer;
+mod readme;
 #[path = "../support/mod.rs"]
 mod support;
 mod tables;

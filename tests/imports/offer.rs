@@ -200,7 +200,9 @@ async fn a_new_day_brings_what_was_imported_for_it() {
     house.import(FileKind::Indications, rows).await.unwrap();
     let begin = async |day: u32| {
         let at = Utc.with_ymd_and_hms(2026, 5, day, 1, 0, 0).unwrap() - Duration::hours(12);
-        pasje::services::imports::begin_day(&house.database, at).await.unwrap()
+        let begun = pasje::services::imports::begin_day(&house.database, at).await.unwrap();
+        assert!(begun.failed.is_empty(), "{begun:?}");
+        (begun.buyers, begun.lists)
     };
     assert_eq!(begin(1).await, (0, 0), "the day before");
     assert_eq!(begin(2).await, (1, 2));
@@ -208,4 +210,66 @@ async fn a_new_day_brings_what_was_imported_for_it() {
     let before = house.rows().await;
     assert_eq!(begin(2).await, (0, 0));
     assert_eq!(house.rows().await, before);
+}
+
+#[tokio::test]
+async fn one_organisations_trouble_with_a_new_day_is_not_the_others() {
+    let house = House::furnished().await;
+    let other = pasje::domain::account::OrganisationId::new(2).unwrap();
+    let services = "code;name;name_en;category;vat_percent;verblijf;vpt;mpt;no_wlz;guest;staff\nbier;Bier (fictief);Beer;dranken;21;own;own;own;own;own;own\n";
+    let prices = "service;from;price\nbier;2026-05-01;3,10\n";
+    for (kind, file) in [(FileKind::Services, services), (FileKind::Prices, prices)] {
+        pasje::services::imports::import(&house.database, other, kind, file.as_bytes(), false, now()).await.unwrap();
+    }
+    house.import(FileKind::Prices, "service;from;price;minutes\nkoffie;2026-05-01;2,75;15\n").await.unwrap();
+    let trouble = "CREATE FUNCTION trouble() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF (SELECT organisation FROM location WHERE id = NEW.location) = 1 THEN RAISE EXCEPTION 'trouble'; END IF;
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER trouble BEFORE INSERT ON price_list FOR EACH ROW EXECUTE FUNCTION trouble();";
+    house.test.owner().await.batch_execute(trouble).await.unwrap();
+    let at = Utc.with_ymd_and_hms(2026, 5, 1, 8, 0, 0).unwrap();
+    let begin = async || pasje::services::imports::begin_day(&house.database, at).await.unwrap();
+    let lists = "SELECT string_agg(o.name || ' ' || p.version, ', ' ORDER BY o.name, p.version) FROM price_list AS p JOIN location AS o ON o.id = p.location";
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let listening = tracing::subscriber::set_default(subscriber);
+    let begun = begin().await;
+    drop(listening);
+    // it is told which organisation waits and why, and of no client
+    let told = log.text();
+    assert!(told.contains("organisation=1") && told.contains("trouble"), "{told}");
+    assert!(!told.contains("Vries") && !told.contains("8101"), "{told}");
+    assert_eq!((begun.buyers, begun.lists), (0, 1));
+    let failed: Vec<(u16, String)> =
+        begun.failed.iter().map(|(organisation, why)| (organisation.number(), why.to_string())).collect();
+    assert_eq!(failed, [(1, "trouble".to_owned())]);
+    assert_eq!(house.ask(lists).await, "De Es (fictief) 1, De Linde (fictief) 1, De Wilg (fictief) 1");
+    // it is tried again, and the others are not done twice
+    house.test.owner().await.batch_execute("DROP TRIGGER trouble ON price_list").await.unwrap();
+    let begun = begin().await;
+    assert_eq!((begun.lists, begun.failed.len()), (2, 0));
+    let now = "De Es (fictief) 1, De Linde (fictief) 1, De Linde (fictief) 2, De Wilg (fictief) 1, De Wilg (fictief) 2";
+    assert_eq!(house.ask(lists).await, now);
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }

@@ -45,7 +45,7 @@ async fn importing_the_same_file_again_changes_nothing_and_says_so() {
 async fn a_dry_run_tells_each_row_and_changes_nothing() {
     let house = House::furnished().await;
     let before = house.rows().await;
-    let changed: [(&str, &str, &str, &[&str]); 7] = [
+    let changed: [(&str, &str, &str, &[&str]); 8] = [
         ("tariffs", "241,15", "242.00", &["price_per_day 241.15 -> 242.00"]),
         (
             "clients",
@@ -63,6 +63,7 @@ async fn a_dry_run_tells_each_row_and_changes_nothing() {
         ("representatives", "g.devries@example.org", "", &["email g.devries@example.org -> none"]),
         ("services", ";9;2;;", ";21;3;;", &["vat_percent 9.00 -> 21.00", "included_per_day 2 -> 3"]),
         ("prices", "2,50;15", "2,75;20", &["price 2.50 -> 2.75", "minutes 15 -> 20", "points 5.00 -> 5.50"]),
+        ("absence-settings", "91;14;42", "92;15;42", &["medical_days 91 -> 92", "holiday_days_each 14 -> 15"]),
     ];
     for ((kind, name), (table, from, to, expected)) in KINDS.into_iter().zip(changed) {
         assert_eq!(name, table);
@@ -154,6 +155,34 @@ async fn the_table_of_tariffs_refuses_an_overlap_by_itself() {
     let sql = "INSERT INTO tariff SELECT organisation, code, profile, delivery, treatment, day_activities, '2026-12-31', NULL, 1, 'fictief' FROM tariff LIMIT 1";
     let refused = house.test.owner().await.batch_execute(sql).await.unwrap_err().to_string();
     assert!(refused.contains("two tariffs for one day"), "{refused}");
+}
+
+#[tokio::test]
+async fn absence_settings_that_contradict_each_other_are_refused() {
+    let house = House::furnished().await;
+    let before = house.rows().await;
+    let head = "delivery;from;medical_days;holiday_days_each;holiday_days_year;holiday_after_days;source\n";
+    let refused = async |rows: &str| house.refused(FileKind::AbsenceSettings, &format!("{head}{rows}")).await;
+    let right = "verblijf;2027-01-01;91;14;42;14;fictief\n";
+    let told = refused(&format!("{right}verblijf;2027-01-01;91;21;42;14;fictief\n")).await;
+    assert_eq!(told, ["line 3: the setting of verblijf from 2027-01-01 stands on line 2 already: keep one of them"]);
+    let wrong = "thuis;2027-01-01;91;14;42;14;fictief\nvpt;2027-01-01;91,5;43;42;;\nmpt;2027-01-01;91;43;42;14;fictief\nmpt;;10000;14;42;14;fictief\n";
+    let told = refused(&format!("{right}{wrong}")).await;
+    let expected = [
+        "line 3, column delivery: `thuis` is not known: write verblijf, vpt or mpt",
+        "line 4, column medical_days: `91,5` is no whole number from 0 to 9999",
+        "line 4, column holiday_after_days: the field is empty: write a number of days",
+        "line 4, column source: the field is empty",
+        "line 4, column holiday_days_each: one holiday of 43 days does not fit in the 42 of a year",
+        "line 5, column holiday_days_each: one holiday of 43 days does not fit in the 42 of a year",
+        "line 6, column from: the field is empty: write a date as 2026-04-01",
+        "line 6, column medical_days: `10000` is no whole number from 0 to 9999",
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(house.rows().await, before);
+    // another delivery form, and another day, are other settings
+    let rows = format!("{head}{right}verblijf;2027-07-01;91;21;42;14;fictief\nvpt;2027-01-01;91;21;42;14;fictief\n");
+    assert_eq!(house.import(FileKind::AbsenceSettings, &rows).await.unwrap().counts(), (3, 0, 0));
 }
 
 #[tokio::test]

@@ -65,7 +65,7 @@ async fn absurd_amounts_are_problems_and_book_nothing() {
     // Two top-ups that are each in range and together are not.
     let first = book(&restaurant.database, &client.top_up(Amount::MAX_MINOR - 1000)).await.unwrap();
     assert_eq!(first.operation.outcome, Outcome::Booked);
-    assert_eq!(problem(&restaurant, &client.top_up(1)).await, malformed(Malformed::Amount));
+    assert_eq!(problem(&restaurant, &client.top_up(1)).await, malformed(Malformed::PurseFull));
     // Own money never lapses and cannot be saved; a euro wallet has no points.
     for from in [PurseName::Credit, PurseName::CreditCents] {
         for fate in [Fate::Save, Fate::Lapse] {

@@ -201,7 +201,7 @@ async fn agree(world: &mut World, dice: &mut Dice, month: NaiveDate) {
     }
     let consent = ConsentRow {
         representative: None,
-        price_shown_cents: row.line.price.minor(),
+        price_shown_cents: Some(row.line.price.minor()),
         units_shown: row.line.units.map(Amount::minor),
         signed_on: starts_on.min(world.now().date_naive()),
         recorded_by: STAFF,

@@ -1,8 +1,9 @@
 //! What a month brings, and what is held of it.
 
+use pasje::services::imports::{FileKind, import};
 use pasje::services::months::MonthError;
 
-use crate::house::{ACTIVITY, Agree, CARE, House};
+use crate::house::{ACTIVITY, Agree, CARE, House, organisation};
 
 /// 30 days of 100 euro, less 10 a day, 5 and 2 percent of gross: 2490 euro of budget.
 const APRIL: [i64; 5] = [249_000, 0, 15_000, 0, 0];
@@ -60,6 +61,12 @@ async fn a_month_that_has_not_begun_is_not_opened_and_one_that_is_not_over_is_no
     house.now = "2026-03-31T22:00:00Z".parse().unwrap();
     house.open("2026-04").await;
     assert!(matches!(house.try_close("2026-04", false).await, Err(MonthError::NotOver(_))));
+    // what it would do is told from the first day on, as if all went as planned
+    let before = house.everything().await;
+    let told = house.try_close("2026-04", true).await.unwrap();
+    assert!(told.get("saved EUR") > 0, "{told:?}");
+    assert_eq!(house.everything().await, before);
+    assert!(matches!(house.try_close("2026-05", true).await, Err(MonthError::NotOver(_))));
 }
 
 #[tokio::test]
@@ -128,7 +135,7 @@ async fn a_wallet_moves_to_the_version_that_is_in_force_in_the_month() {
     let client = house.client(1).await;
     let second = crate::house::EUROS.replace("version = 1", "version = 2").replace("1_000", "2_000");
     let from = crate::house::month("2026-05");
-    pasje::services::schemes::adopt(&house.database, crate::house::organisation(), &second, from).await.unwrap();
+    pasje::services::schemes::adopt(&house.database, organisation(), &second, from).await.unwrap();
     house.open("2026-04").await;
     assert_eq!(house.purses(client).await, APRIL);
     house.close("2026-04").await;
@@ -182,5 +189,38 @@ async fn lines_without_consent_absent_days_and_dropped_days_are_not_planned() {
     assert_eq!(house.bits(provisional, "2026-04").await, [0b1, 0b1, 0, 0]);
     assert_eq!(house.bits(dropped, "2026-04").await, [0b1001, 0b1001, 0, 0]);
     assert_eq!(house.bits(free, "2026-04").await, [0x3fff_ffff & !0b110, 0, 0, 0]);
+    house.verify().await;
+}
+
+/// Source: W. 28 days of holiday, from 2 April to the 29th.
+#[tokio::test]
+async fn the_days_of_a_holiday_that_are_funded_follow_the_imported_setting() {
+    let mut house = House::new().await;
+    let client = house.client(1).await;
+    house
+        .run(&format!(
+            "INSERT INTO absence (id, wallet, kind, left_on, returned_on) VALUES (gen_random_uuid(), {}, 2, '2026-04-01', '2026-04-30')",
+            client.field()
+        ))
+        .await;
+    let head = "delivery;from;medical_days;holiday_days_each;holiday_days_year;holiday_after_days;source\n";
+    let import = async |house: &House, rows: &str| {
+        let file = format!("{head}{rows}");
+        let imported =
+            import(&house.database, organisation(), FileKind::AbsenceSettings, file.as_bytes(), false, house.now);
+        imported.await.unwrap().counts()
+    };
+    let funded = async |house: &House| {
+        house.text("SELECT funded_days || ' ' || gross FROM month_grant ORDER BY revision DESC LIMIT 1").await
+    };
+    let rows = "verblijf;2026-01-01;91;21;42;14;fictief\nverblijf;2026-05-01;91;7;42;14;fictief\nvpt;2026-01-01;91;0;0;14;fictief\n";
+    assert_eq!(import(&house, rows).await, (3, 0, 0));
+    house.open("2026-04").await;
+    assert_eq!(funded(&house).await, "23 230000", "21 of the 28, and the two days at home");
+    // the setting turns out to be another one, and the month is corrected
+    assert_eq!(import(&house, "verblijf;2026-01-01;91;25;42;14;fictief\n").await, (0, 1, 0));
+    house.now = "2026-04-30T12:00:00Z".parse().unwrap();
+    house.correct("2026-04").await;
+    assert_eq!(funded(&house).await, "27 270000");
     house.verify().await;
 }

@@ -1,6 +1,7 @@
 //! Lines are agreed at the price that everybody pays, consented to, and dropped.
 
 use chrono::Utc;
+use diesel_async::SimpleAsyncConnection;
 use pasje::domain::money::Amount;
 use pasje::domain::plan_line::Performer;
 use pasje::services::plans::{AgreeRequest, agree, consent, drop_line};
@@ -126,8 +127,12 @@ async fn what_costs_something_waits_for_consent_and_is_a_task_until_it_is_given(
         consent(&house.database, &request, now).await
     };
     assert!(refusal(give(|it| it.alternatives_asked = false).await).contains("what else would do"));
-    assert!(refusal(give(|it| it.consent.price_shown_cents = 999).await).contains("not the line's"));
+    assert!(refusal(give(|it| it.consent.price_shown_cents = Some(999)).await).contains("not the line's"));
     assert!(refusal(give(|it| it.consent.units_shown = None).await).contains("not the line's"));
+    assert!(
+        refusal(give(|it| it.consent.price_shown_cents = None).await).contains("cents is missing"),
+        "euros are shown"
+    );
     assert!(refusal(give(|it| it.consent.signed_on = day("2026-04-02")).await).contains("today or earlier"));
     assert_eq!(house.tasks(wallet).await, "7 2026-04-01");
     give(|_| ()).await.unwrap();
@@ -138,6 +143,42 @@ async fn what_costs_something_waits_for_consent_and_is_a_task_until_it_is_given(
     assert_eq!(house.tasks(wallet).await, "7 2026-04-01", "another line waits: the task is open again");
     drop_line(&house.database, of(wallet), second.line.id, &dropping("2026-04-01"), now).await.unwrap();
     assert_eq!(house.tasks(wallet).await, "");
+}
+
+/// Source: E (Amsta).
+#[tokio::test]
+async fn where_no_euro_is_shown_consent_is_to_the_minutes() {
+    let house = House::with(include_str!("../../schemes/amsta.toml")).await;
+    let wallet = house.client(1).await;
+    let now = noon("2026-04-01");
+    let give = async |line, cents, units| {
+        let mut request = consenting(wallet, line, 0, "2026-04-01");
+        (request.consent.price_shown_cents, request.consent.units_shown) = (cents, units);
+        consent(&house.database, &request, now).await
+    };
+    let agreed = async |service| agree(&house.database, &Agreeing::weekly(service).request(wallet), now).await.unwrap();
+    let shower = agreed(SHOWER).await.line.id;
+    for (cents, units) in
+        [(None, Some(29)), (None, None), (Some(999), Some(30)), (Some(1_000), Some(31)), (Some(1_000), None)]
+    {
+        let refused = refusal(give(shower, cents, units).await);
+        assert!(refused.contains("not the line's"), "{cents:?} {units:?}: {refused}");
+    }
+    give(shower, None, Some(30)).await.unwrap();
+    give(shower, None, Some(30)).await.unwrap();
+    assert!(refusal(give(shower, Some(1_000), Some(30)).await).contains("otherwise"));
+    let shown = "SELECT coalesce(price_shown_cents::text, 'no cents') || ' ' || units_shown FROM plan_consent";
+    assert_eq!(house.text(shown).await, "no cents 30", "what nobody saw is not recorded as seen");
+    // who sees euros may have shown them, and then they are the line's
+    let painting = agreed(PAINTING).await.line.id;
+    give(painting, Some(2_001), Some(60)).await.unwrap();
+    // without a price in minutes it is paid from own money, and that is euros in any scheme
+    let hairdresser = agreed(HAIRDRESSER).await.line.id;
+    assert!(refusal(give(hairdresser, None, None).await).contains("cents is missing"));
+    give(hairdresser, Some(2_500), None).await.unwrap();
+    let nothing = "UPDATE plan_consent SET price_shown_cents = NULL, units_shown = NULL";
+    let refused = house.owner().await.batch_execute(nothing).await.unwrap_err().to_string();
+    assert!(refused.contains("plan_consent_shown"), "{refused}");
 }
 
 /// Source: E (ZZG); who speaks about what: Wlz.

@@ -12,6 +12,7 @@ use pasje::domain::sale::{SaleMode, SaleRequest, Terminal};
 use pasje::services::authorise::{Authoriser, Settings};
 use pasje::services::card_proof::CardProof;
 use pasje::services::colours::{self, Stands};
+use pasje::services::months::Watch;
 use pasje::services::plans::{AgreeRequest, agree, drop_line};
 use uuid::Uuid;
 
@@ -103,14 +104,20 @@ async fn a_month_turns_orange_and_red_and_care_goes_on() {
     agree(&house.database, &Agreeing::weekly(SHOWER).request(wallet), now).await.unwrap();
     agree(&house.database, &Agreeing::weekly(PAINTING).request(other), now).await.unwrap();
 
-    assert_eq!(colours::tell_red(&house.database, organisation(), month("2026-04")).await.unwrap(), 0);
+    assert_eq!(
+        colours::tell_red(&house.database, organisation(), month("2026-04"), &Watch::default()).await.unwrap(),
+        0
+    );
     shower_at_a_terminal(&house, wallet, 1).await;
     let standing = stands(&house, wallet).await.standing;
     assert_eq!((standing.colour, standing.beyond.minor()), (Colour::Red, 1_000));
     assert_eq!(standing.committed.unplanned_care.minor(), 1_000, "the reserve paid it, and it is committed");
     assert_eq!(standing.reserve.unwrap().minor(), 15_000, "spent or not");
     for _ in 0..2 {
-        assert_eq!(colours::tell_red(&house.database, organisation(), month("2026-04")).await.unwrap(), 1);
+        assert_eq!(
+            colours::tell_red(&house.database, organisation(), month("2026-04"), &Watch::default()).await.unwrap(),
+            1
+        );
     }
     let told = house.text("SELECT string_agg(kind || ' ' || amount, ',') FROM task WHERE kind = 2").await;
     assert_eq!(told, "2 1000");

@@ -225,10 +225,13 @@ impl House {
 
     /// A line that is agreed and consented to long before.
     pub async fn planned(&self, wallet: WalletId, number: u128, recurrence: &str, from: &str) -> LineId {
-        let request = Agreeing { recurrence, from, ..Agreeing::weekly(number) }.request(wallet);
+        self.planned_as(Agreeing { recurrence, from, ..Agreeing::weekly(number) }.request(wallet)).await
+    }
+
+    pub async fn planned_as(&self, request: AgreeRequest) -> LineId {
         let row = agree(&self.database, &request, Utc::now()).await.unwrap();
         let units = row.line.units.map(pasje::domain::money::Amount::minor);
-        let mut request = consenting(wallet, row.line.id, row.line.price.minor(), "2025-01-01");
+        let mut request = consenting(request.of.wallet, row.line.id, row.line.price.minor(), "2025-01-01");
         request.consent.units_shown = units;
         consent(&self.database, &request, Utc::now()).await.unwrap();
         row.line.id
@@ -257,6 +260,10 @@ impl Agreeing<'_> {
         Agreeing { service, recurrence: "FREQ=WEEKLY", from: "2026-04-01" }
     }
 
+    pub const fn daily(service: u128) -> Agreeing<'static> {
+        Agreeing { recurrence: "FREQ=DAILY", ..Agreeing::weekly(service) }
+    }
+
     pub fn request(&self, wallet: WalletId) -> AgreeRequest {
         AgreeRequest {
             of: of(wallet),
@@ -280,7 +287,7 @@ impl Agreeing<'_> {
 pub fn consenting(wallet: WalletId, line: LineId, cents: i64, on: &str) -> ConsentRequest {
     let consent = ConsentRow {
         representative: None,
-        price_shown_cents: cents,
+        price_shown_cents: Some(cents),
         units_shown: Some(cents),
         signed_on: day(on),
         recorded_by: NURSE,

@@ -1,12 +1,14 @@
 //! Planned days that are not delivered: marked, or the client is away. What was held of them is free.
 
 use chrono::Utc;
-use pasje::db::plans::MeetingRow;
+use pasje::db::plan_reviews::MeetingRow;
 use pasje::domain::absence::AbsenceKind;
 use pasje::domain::account::WalletId;
+use pasje::domain::occurrence::LineId;
 use pasje::domain::plan_line::Mark;
 use pasje::services::absences::{AbsenceChange, LeaveRequest, OfClient, change, leave};
-use pasje::services::plans::{MarkRequest, mark, meet, review};
+use pasje::services::plan_reviews::{meet, review};
+use pasje::services::plans::{AgreeRequest, MarkRequest, mark};
 use uuid::Uuid;
 
 use crate::house::*;
@@ -117,12 +119,139 @@ async fn a_withdrawn_absence_plans_the_days_to_come_again_without_a_hold() {
     let now = noon("2026-04-12");
     change(&house.database, of(wallet), mistaken.id, AbsenceChange::Withdraw, now).await.unwrap();
     change(&house.database, of(wallet), mistaken.id, AbsenceChange::Withdraw, now).await.unwrap();
-    assert_eq!(house.days(line).await[3], [11, 14], "the 11th is past, the 14th is marked");
+    assert_eq!(house.days(line).await[3], [14], "it is marked; on the 11th somebody may have been there");
     assert_eq!(house.budget(wallet).await, [285_000, 26_000]);
     house.deliver("2026-04-12").await;
     assert_eq!(house.budget(wallet).await, [284_000, 26_000], "delivered, from what is free");
     let late = AbsenceChange::Return(day("2026-04-16"));
     assert!(refusal(change(&house.database, of(wallet), mistaken.id, late, now).await).contains("was withdrawn"));
+    house.verify().await;
+}
+
+/// Daily showers in April, and a client who left on the 5th, nobody knows for how long; told on the 6th.
+async fn away_since_the_5th(house: &House) -> (WalletId, LineId, Uuid) {
+    let wallet = house.client(1).await;
+    let line = house.planned(wallet, SHOWER, "FREQ=DAILY", "2026-04-01").await;
+    house.open("2026-04").await;
+    let away = leaving(wallet, "2026-04-05", None);
+    assert_eq!(leave(&house.database, &away, noon("2026-04-06")).await.unwrap().released, 1);
+    (wallet, line, away.id)
+}
+
+/// How many days are planned again.
+async fn returns(house: &House, (wallet, _, away): (WalletId, LineId, Uuid), on: &str, told: &str) -> u32 {
+    let back = AbsenceChange::Return(day(on));
+    let told = change(&house.database, of(wallet), away, back, noon(told)).await.unwrap();
+    assert_eq!((told.released, told.done), (0, 0));
+    told.planned_again
+}
+
+#[tokio::test]
+async fn a_return_that_is_told_late_plans_the_days_of_the_last_fortnight_again() {
+    let house = House::new().await;
+    let of_client = away_since_the_5th(&house).await;
+    let (wallet, line, _) = of_client;
+    for on in 1..25 {
+        house.deliver(&format!("2026-04-{on:02}")).await;
+    }
+    assert_eq!(house.days(line).await[3], (6..25).collect::<Vec<_>>());
+    mark(&house.database, &marking(wallet, line, "2026-04-20", Mark::Refused), Utc::now()).await.unwrap();
+    assert_eq!(house.budget(wallet).await, [280_000, 6_000]);
+    assert_eq!(returns(&house, of_client, "2026-04-08", "2026-04-25").await, 13, "11 to 24 April, save the 20th");
+    // 25 less 14 is 11; what is planned again is not held
+    assert_eq!(house.days(line).await[3], [6, 7, 8, 9, 10, 20]);
+    assert_eq!(house.budget(wallet).await, [280_000, 6_000]);
+    assert_eq!(returns(&house, of_client, "2026-04-08", "2026-04-26").await, 0, "told again");
+    // somebody who was there on the 12th says that it was not delivered
+    let absent = marking(wallet, line, "2026-04-12", Mark::NotDelivered);
+    assert_eq!(mark(&house.database, &absent, Utc::now()).await.unwrap().released, 1);
+    house.deliver("2026-04-25").await;
+    assert_eq!(house.budget(wallet).await, [279_000, 5_000]);
+    house.close("2026-04").await;
+    let done = (1..=30).filter(|day| ![6, 7, 8, 9, 10, 12, 20].contains(day)).collect::<Vec<u32>>();
+    assert_eq!(house.days(line).await[2], done);
+    house.verify().await;
+}
+
+#[tokio::test]
+async fn who_returns_on_the_day_on_which_the_absence_was_told_is_there_that_day() {
+    let house = House::new().await;
+    let of_client = away_since_the_5th(&house).await;
+    assert_eq!(returns(&house, of_client, "2026-04-06", "2026-04-06").await, 1);
+    assert_eq!(house.days(of_client.1).await[3], Vec::<u32>::new());
+    assert_eq!(house.budget(of_client.0).await, [285_000, 29_000], "planned, and not held any more");
+}
+
+#[tokio::test]
+async fn a_return_that_was_expected_may_come_earlier_or_later() {
+    let house = House::new().await;
+    let wallet = house.client(1).await;
+    let line = house.planned(wallet, SHOWER, "FREQ=DAILY", "2026-04-01").await;
+    house.open("2026-04").await;
+    let away = leaving(wallet, "2026-04-05", Some("2026-04-20"));
+    leave(&house.database, &away, noon("2026-04-04")).await.unwrap();
+    leave(&house.database, &leaving(wallet, "2026-04-24", Some("2026-04-26")), noon("2026-04-04")).await.unwrap();
+    let told = async |back: &str, on: &str| {
+        let back = AbsenceChange::Return(day(back));
+        let told = change(&house.database, of(wallet), away.id, back, noon(on)).await;
+        told.map(|told| (told.released, told.planned_again))
+    };
+    assert_eq!(house.days(line).await[3], (6..20).chain([25]).collect::<Vec<_>>());
+    assert_eq!(told("2026-04-22", "2026-04-12").await.unwrap(), (2, 0));
+    assert!(refusal(told("2026-04-28", "2026-04-12").await).contains("away in these days already"));
+    // the day before yesterday: care of then and of the days to come is planned again
+    assert_eq!(told("2026-04-10", "2026-04-12").await.unwrap(), (0, 12));
+    assert_eq!(house.days(line).await[3], [6, 7, 8, 9, 25]);
+    assert!(
+        refusal(told("2026-04-11", "2026-04-12").await).contains("withdraw"),
+        "it is not what was expected any more"
+    );
+    // withdrawn and told anew
+    let withdrawn = change(&house.database, of(wallet), away.id, AbsenceChange::Withdraw, noon("2026-04-12")).await;
+    assert_eq!(withdrawn.unwrap().planned_again, 4);
+    let anew = leaving(wallet, "2026-04-05", Some("2026-04-11"));
+    assert_eq!(leave(&house.database, &anew, noon("2026-04-12")).await.unwrap().released, 5);
+    assert_eq!(house.days(line).await[3], [6, 7, 8, 9, 10, 25]);
+    house.verify().await;
+}
+
+#[tokio::test]
+async fn a_return_to_a_month_that_was_opened_without_the_client_plans_no_more_than_a_fortnight_back() {
+    let house = House::new().await;
+    let wallet = house.client(1).await;
+    let line = house.planned(wallet, SHOWER, "FREQ=DAILY", "2026-04-01").await;
+    let away = leaving(wallet, "2026-03-20", None);
+    leave(&house.database, &away, noon("2026-03-20")).await.unwrap();
+    house.open("2026-04").await;
+    assert_eq!(house.days(line).await[0], Vec::<u32>::new());
+    assert_eq!(returns(&house, (wallet, line, away.id), "2026-04-05", "2026-04-25").await, 20);
+    let [planned, held, done, released] = house.days(line).await;
+    assert_eq!((planned, held, done), ((5..=30).collect(), vec![], vec![]));
+    assert_eq!(released, (5..=10).collect::<Vec<_>>());
+    house.close("2026-04").await;
+    assert_eq!(house.days(line).await[2], (11..=30).collect::<Vec<_>>());
+    house.verify().await;
+}
+
+#[tokio::test]
+async fn what_the_daily_job_left_out_for_want_of_money_is_not_planned_again_by_a_mistaken_absence() {
+    let house = House::new().await;
+    let wallet = house.client(1).await;
+    // twenty staff: of 2850 euro two days of painting are held, and 9.98 euro are left
+    let care = AgreeRequest { staff_count: 20, ..Agreeing::daily(SHOWER).request(wallet) };
+    let care = house.planned_as(care).await;
+    let painting = house.planned(wallet, PAINTING, "FREQ=DAILY", "2026-04-01").await;
+    house.open("2026-04").await;
+    for on in 1..10 {
+        house.deliver(&format!("2026-04-{on:02}")).await;
+    }
+    assert_eq!(house.days(painting).await[2..], [vec![1, 2], (3..10).collect()]);
+    let mistaken = leaving(wallet, "2026-04-07", None);
+    let told = leave(&house.database, &mistaken, noon("2026-04-10")).await.unwrap();
+    assert_eq!((told.released, told.done), (2, 2), "care and painting of the 10th; care of the 8th and 9th was given");
+    change(&house.database, of(wallet), mistaken.id, AbsenceChange::Withdraw, noon("2026-04-11")).await.unwrap();
+    assert_eq!(house.days(painting).await[3], (3..10).collect::<Vec<_>>());
+    assert_eq!(house.days(care).await[3], Vec::<u32>::new());
     house.verify().await;
 }
 

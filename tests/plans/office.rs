@@ -2,7 +2,8 @@
 
 use chrono::Utc;
 use pasje::domain::plan_line::{Mark, Performer};
-use pasje::services::plans::{AgreeRequest, agree, consent, mark, review};
+use pasje::services::plan_reviews::review;
+use pasje::services::plans::{AgreeRequest, agree, consent, mark};
 use pasje::services::reviews_due::{Told, tell};
 use pasje::services::staffing::{StaffingRequest, planned};
 

@@ -75,6 +75,7 @@ pub async fn world(house: &House, seed: u64) -> World {
     let mut dice = Dice::new(seed, 3);
     let mut conn = house.test().owner().await;
     let scheme = Scheme {
+        unplanned_collective: seed.is_multiple_of(3),
         extras_from_budget: dice.chance(500),
         extras_from_savings: dice.chance(500),
         care_from_savings: dice.chance(500),
@@ -116,12 +117,13 @@ async fn make_places(
     services: &[Uuid],
     dice: &mut Dice,
 ) -> Vec<PriceList> {
-    let Scheme { extras_from_budget, extras_from_savings, care_from_savings } = scheme;
+    let Scheme { unplanned_collective, extras_from_budget, extras_from_savings, care_from_savings } = scheme;
+    let unplanned = if unplanned_collective { 2 } else { 1 };
     let care = if care_from_savings { 2 } else { 0 };
     let mut sql = format!(
         "INSERT INTO organisation (id, name) VALUES ({organisation}, 'Zorggroep {organisation} (fictief)');
          INSERT INTO scheme (organisation, name, version, unit, unplanned, extras_from_budget, extras_from_savings, care_from_savings)
-             VALUES ({organisation}, 'euro', 1, 1, 1, {extras_from_budget}, {extras_from_savings}, {care});\n"
+             VALUES ({organisation}, 'euro', 1, 1, {unplanned}, {extras_from_budget}, {extras_from_savings}, {care});\n"
     );
     for (id, (name, category, ..)) in services.iter().zip(SERVICES) {
         sql += &format!(

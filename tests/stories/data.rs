@@ -1,11 +1,8 @@
 //! Data that come late, change, or end: a missing tariff, a new indication, a death. Figures of 5VV as in `archipel.rs`.
 
-use pasje::domain::payout::{PayoutRequest, PayoutStep, PayoutStepRequest};
-use pasje::domain::top_up::{Till, TopUpRequest};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::service::operation_id;
 use crate::stage::{CLIENT, RESIDENT, Setting, Stage, Tariff, days, january, legs, tariff, tariffs_file};
 
 #[tokio::test]
@@ -127,8 +124,7 @@ async fn after_a_death_on_day_3_the_rest_lapses_and_own_money_goes_to_the_estate
     let month = january();
     stage.plan("douchen", "FREQ=DAILY", &format!("{month}-01"));
     stage.month("open", &month);
-    let wallet = stage.wallet().await;
-    stage.book(&TopUpRequest { id: operation_id(), wallet, cents: 5000, from: Till::Bank }).await;
+    stage.top_up(5000);
     let card = stage.card(CLIENT);
     assert_eq!(legs(&stage.tap(&card, &[("koffie", 1)])), [("budget", "extra_sales", 250, "scheme_allows")]);
 
@@ -167,13 +163,18 @@ async fn after_a_death_on_day_3_the_rest_lapses_and_own_money_goes_to_the_estate
     assert_eq!(production["rows"], declared);
 
     // own money: one asks, two others approve, then it is paid to the estate
-    let asked = PayoutRequest { id: operation_id(), wallet, cents: 5000, staff: Uuid::now_v7() };
-    stage.book(&asked).await;
+    let asked = json!({"amount_cents": 5000, "staff": Uuid::now_v7()});
+    let asked = stage.send("POST", &Stage::at(CLIENT, "/payouts"), &asked);
+    assert_eq!(asked["outcome"], "booked");
     assert_eq!(stage.purses(), json!({"credit_cents": [5000, 5000]}));
-    let step = |step: PayoutStep| PayoutStepRequest { id: operation_id(), payout: asked.id, step };
-    stage.book(&step(PayoutStep::Approve { staff: Uuid::now_v7() })).await;
-    stage.book(&step(PayoutStep::Approve { staff: Uuid::now_v7() })).await;
-    stage.book(&step(PayoutStep::Paid { from: Till::Bank })).await;
+    let payout = format!("/api/v1/payouts/{}", asked["id"].as_str().unwrap());
+    let approve = || stage.send("POST", &format!("{payout}/approvals"), &json!({"staff": Uuid::now_v7()}));
+    assert_eq!(
+        (&approve()["outcome"], legs(&approve())),
+        (&json!("booked"), vec![("credit", "payable", 5000, "payout_approved")])
+    );
+    let paid = stage.send("POST", &format!("{payout}/payments"), &json!({"from": "bank"}));
+    assert_eq!(legs(&paid), [("payable", "bank", 5000, "payout_paid")]);
     assert_eq!(stage.purses(), json!({}));
     stage.end();
 }

@@ -6,9 +6,6 @@ use std::fmt::Write as _;
 
 use chrono::{Datelike, Utc};
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use pasje::domain::account::{OrganisationId, WalletId};
-use pasje::domain::operation::{Booked, Outcome};
-use pasje::services::book::{Booking, book};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -313,16 +310,11 @@ impl Stage {
         all.filter(|operation| operation["operation"] == kind).cloned().collect()
     }
 
-    pub async fn wallet(&self) -> WalletId {
-        let number = self.house.text("SELECT (wallet & 4294967295)::text FROM client WHERE number = 8101").await;
-        WalletId::new(OrganisationId::new(1).unwrap(), number.parse().unwrap()).unwrap()
-    }
-
-    /// What the office books of own money: its pages come later, so the service is called as they will.
-    pub async fn book(&self, request: &impl Booking) -> Booked {
-        let booked = book(&self.house.test.connect().await, request).await.unwrap();
-        assert_eq!(booked.operation.outcome, Outcome::Booked);
-        booked
+    /// The office books own money that came in by bank.
+    pub fn top_up(&self, amount_cents: i64) {
+        let came_in = json!({"amount_cents": amount_cents, "from": "bank"});
+        let booked = self.send("POST", &Stage::at(CLIENT, "/top-ups"), &came_in);
+        assert_eq!(legs(&booked), [("bank", "credit", amount_cents, "topped_up")]);
     }
 
     /// The story ends: `pasje verify` finds nothing, and the service stops well.

@@ -7,11 +7,8 @@
 //! Points are in hundredths.
 
 use chrono::{Datelike, Days, Utc};
-use pasje::domain::exchange::ExchangeRequest;
-use pasje::domain::top_up::{Till, TopUpRequest};
 use serde_json::{Value, json};
 
-use crate::service::operation_id;
 use crate::stage::{CLIENT, RESIDENT, Setting, Stage, days, january, legs};
 
 const BUDGET: i64 = 811_110;
@@ -91,7 +88,7 @@ async fn two_weeks_of_hospital_give_points_back() {
     // away from the 11th to the 24th: the day after leaving to the day before return
     let absence = json!({"kind": "medical", "left_on": format!("{month}-10"), "returned_on": format!("{month}-25")});
     let left = stage.send("POST", &Stage::at(CLIENT, "/absences"), &absence);
-    assert_eq!(left, json!({"released": 14, "done": 0}));
+    assert_eq!(left, json!({"released": 14, "done": 0, "planned_again": 0}));
     // 14 x 255.00 = 3570.00 come back
     assert_eq!(stage.purses(), json!({"budget": [BUDGET, 790_500 - 357_000], "reserve": [RESERVE, 0]}));
     // and the month is funded as it was: medical absence of less than 91 days
@@ -169,9 +166,11 @@ async fn bought_points_pay_a_hairdresser_and_are_refused_for_care() {
     stage.plan("begeleiding", "FREQ=DAILY", &format!("{month}-01"));
     stage.month("open", &month);
     // own money: 80.00 euro came in, of which 50.00 bought 100.00 points
-    let wallet = stage.wallet().await;
-    stage.book(&TopUpRequest { id: operation_id(), wallet, cents: 8000, from: Till::Bank }).await;
-    stage.book(&ExchangeRequest { id: operation_id(), wallet, points: 10_000, value_cents: 50 }).await;
+    stage.top_up(8000);
+    let bought = stage.send("POST", &Stage::at(CLIENT, "/bought-points"), &json!({"points": 10_000}));
+    assert_eq!((&bought["point_value_cents"], &bought["price_cents"]), (&json!(50), &json!(5000)));
+    let paid = [("credit", "own_exchange", 5000, "points_bought"), ("own_exchange", "credit", 10_000, "points_bought")];
+    assert_eq!((&bought["outcome"], legs(&bought)), (&json!("booked"), paid.to_vec()));
     // held: 129.85 euro is 259.70 points: 31 x 259.70 = 8050.70; free: 60.40
     let own = |points: i64| json!([points, 0]);
     assert_eq!(

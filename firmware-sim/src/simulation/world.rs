@@ -35,11 +35,14 @@ pub struct World {
     pub office: Vec<String>,
 }
 
-/// How purses may pay, beside what is fixed. In euros, unplanned care personal.
+/// How purses may pay, beside what is fixed. In euros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct Scheme {
+    /// Whether all clients together pay care that nobody planned; else each from the own reserve and budget.
+    #[serde(default)]
+    pub unplanned_collective: bool,
     pub extras_from_budget: bool,
     pub extras_from_savings: bool,
     pub care_from_savings: bool,

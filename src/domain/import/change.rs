@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use super::{AdditionRow, At, ClientRow, IndicationRow, RepresentativeRow, ServiceRow, TariffRow};
+use super::{AbsenceSettingRow, AdditionRow, At, ClientRow, IndicationRow, RepresentativeRow, ServiceRow, TariffRow};
 use crate::domain::indication::{Package, Period};
 use crate::domain::money::Amount;
 use crate::domain::offer::ServicePrice;
@@ -175,6 +175,22 @@ impl Told for ServiceRow {
         fields
             .extend(kinds.map(|(buyer, kind)| (buyer.name(), kind.map_or("not sold", |kind| kind.name()).to_owned())));
         fields
+    }
+}
+
+impl Told for AbsenceSettingRow {
+    fn title(&self) -> String {
+        format!("absence setting of {} from {}", self.setting.delivery.name(), self.setting.from)
+    }
+
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("medical_days", self.setting.medical_days.to_string()),
+            ("holiday_days_each", self.setting.holiday_days_each.to_string()),
+            ("holiday_days_year", self.setting.holiday_days_year.to_string()),
+            ("holiday_after_days", self.setting.holiday_after_days.to_string()),
+            ("source", self.source.clone()),
+        ]
     }
 }
 

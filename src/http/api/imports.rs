@@ -1,19 +1,26 @@
-//! Lists of rows that other systems keep: indications, additions, representatives, tariffs. They are read and judged by the very
-//! rules of the imports (`pasje import`), as the rows are handed to them: taken whole or not at all, and sent again they
-//! change nothing.
+//! Lists of rows that other systems keep: clients, what they are indicated for and who acts for them, tariffs, services, prices.
+//! They are read and judged by the very rules of the imports (`pasje import`), as the rows are handed to them: taken whole or
+//! not at all, and sent again they change nothing.
+
+mod rows;
 
 use actix_web::web::Data;
 use actix_web::{HttpResponse, put};
-use chrono::{NaiveDate, Utc};
+use chrono::Utc;
 use serde::{Deserialize, Serialize};
 
+use self::rows::{
+    AbsenceSettingRow, AdditionRow, AsLine, ClientRow, IndicationRow, PriceRow, RepresentativeRow, ServiceRow,
+    TariffRow,
+};
 use crate::domain::account::OrganisationId;
 use crate::domain::import::Errors;
 use crate::http::Service;
-use crate::http::integration::{ClientsWrite, SentBy, TariffsWrite};
+use crate::http::integration::{CatalogueWrite, ClientsWrite, SentBy, TariffsWrite};
 use crate::http::json::objects;
 use crate::http::problem::{Problem, ProblemBody, REQUEST_MALFORMED, RowProblem};
-use crate::services::imports::{FileKind, ImportError, Report, import};
+use crate::services::imports::{ImportError, Report, import};
+use crate::services::publish::Published;
 
 /// Rows of one list, at most.
 const ROWS_MAX: usize = 5000;
@@ -30,74 +37,6 @@ pub struct Rows<R> {
     dry_run: bool,
 }
 
-/// What a client is indicated for, from a day on.
-#[derive(Debug, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct IndicationRow {
-    /// The client's number.
-    client: u32,
-    /// ZZP code.
-    profile: String,
-    /// `verblijf`, `vpt` or `mpt`.
-    delivery: String,
-    treatment: bool,
-    day_activities: bool,
-    from: NaiveDate,
-    /// The last day; left out: none is known.
-    to: Option<NaiveDate>,
-}
-
-/// A client's dated extra.
-#[derive(Debug, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct AdditionRow {
-    /// The client's number.
-    client: u32,
-    /// Product code.
-    code: String,
-    day_cents: u32,
-    from: NaiveDate,
-    /// The last day; left out: none is known.
-    to: Option<NaiveDate>,
-}
-
-/// Who acts for a client, per subject; or only pays in.
-#[derive(Debug, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RepresentativeRow {
-    /// The client's number.
-    client: u32,
-    name: String,
-    /// `curator`, `bewindvoerder`, `mentor`, `gemachtigde`, `family` or `depositor`.
-    role: String,
-    for_money: bool,
-    for_care: bool,
-    email: Option<String>,
-    from: NaiveDate,
-    /// The last day; left out: none is known.
-    to: Option<NaiveDate>,
-}
-
-/// Cents a day for a product code in a period, as contracted.
-#[derive(Debug, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TariffRow {
-    /// Product code.
-    code: String,
-    /// ZZP code.
-    profile: String,
-    /// `verblijf`, `vpt` or `mpt`.
-    delivery: String,
-    treatment: bool,
-    day_activities: bool,
-    day_cents: u32,
-    from: NaiveDate,
-    /// The last day; left out: none is known.
-    to: Option<NaiveDate>,
-    /// Where it stands.
-    source: String,
-}
-
 /// What became of the rows, or would.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = Imported)]
@@ -107,89 +46,27 @@ pub struct ImportedBody {
     unchanged: usize,
     /// Clients who buy as another sort of buyer from now on.
     buyers_changed: usize,
+    /// Versions of price lists that are new.
+    published: Vec<PublishedBody>,
     /// What a person should look at, though nothing is wrong.
     notes: Vec<String>,
     dry_run: bool,
 }
 
-/// A row as a line of the file that it could stand in.
-trait AsLine {
-    const KIND: FileKind;
-    /// Columns of the file; where the field has another name, that is the second.
-    const COLUMNS: &'static [(&'static str, &'static str)];
-    fn cells(&self) -> Vec<String>;
+/// A location's new price list.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = PublishedPriceList)]
+#[allow(missing_docs)]
+pub struct PublishedBody {
+    /// Its name.
+    location: String,
+    version: u32,
+    prices: usize,
 }
 
-fn yes(yes: bool) -> String {
-    if yes { "ja" } else { "nee" }.to_owned()
-}
-
-fn euros(cents: u32) -> String {
-    format!("{}.{:02}", cents / 100, cents % 100)
-}
-
-fn day(day: Option<NaiveDate>) -> String {
-    day.map(|day| day.to_string()).unwrap_or_default()
-}
-
-macro_rules! same {
-    ($($name:literal),+) => { &[$(($name, $name)),+] };
-}
-
-impl AsLine for IndicationRow {
-    const KIND: FileKind = FileKind::Indications;
-    const COLUMNS: &'static [(&'static str, &'static str)] =
-        same!("client", "profile", "delivery", "treatment", "day_activities", "from", "to");
-
-    fn cells(&self) -> Vec<String> {
-        let (treatment, activities) = (yes(self.treatment), yes(self.day_activities));
-        let (profile, delivery) = (self.profile.clone(), self.delivery.clone());
-        vec![self.client.to_string(), profile, delivery, treatment, activities, self.from.to_string(), day(self.to)]
-    }
-}
-
-impl AsLine for AdditionRow {
-    const KIND: FileKind = FileKind::Additions;
-    const COLUMNS: &'static [(&'static str, &'static str)] =
-        &[("client", "client"), ("code", "code"), ("price_per_day", "day_cents"), ("from", "from"), ("to", "to")];
-
-    fn cells(&self) -> Vec<String> {
-        let (code, price) = (self.code.clone(), euros(self.day_cents));
-        vec![self.client.to_string(), code, price, self.from.to_string(), day(self.to)]
-    }
-}
-
-impl AsLine for RepresentativeRow {
-    const KIND: FileKind = FileKind::Representatives;
-    const COLUMNS: &'static [(&'static str, &'static str)] =
-        same!("client", "name", "role", "for_money", "for_care", "email", "from", "to");
-
-    fn cells(&self) -> Vec<String> {
-        let (client, name, role) = (self.client.to_string(), self.name.clone(), self.role.clone());
-        let (money, care, email) = (yes(self.for_money), yes(self.for_care), self.email.clone().unwrap_or_default());
-        vec![client, name, role, money, care, email, self.from.to_string(), day(self.to)]
-    }
-}
-
-impl AsLine for TariffRow {
-    const KIND: FileKind = FileKind::Tariffs;
-    const COLUMNS: &'static [(&'static str, &'static str)] = &[
-        ("code", "code"),
-        ("profile", "profile"),
-        ("delivery", "delivery"),
-        ("treatment", "treatment"),
-        ("day_activities", "day_activities"),
-        ("price_per_day", "day_cents"),
-        ("from", "from"),
-        ("to", "to"),
-        ("source", "source"),
-    ];
-
-    fn cells(&self) -> Vec<String> {
-        let (code, profile, delivery) = (self.code.clone(), self.profile.clone(), self.delivery.clone());
-        let (treatment, activities, price) = (yes(self.treatment), yes(self.day_activities), euros(self.day_cents));
-        let (from, to, source) = (self.from.to_string(), day(self.to), self.source.clone());
-        vec![code, profile, delivery, treatment, activities, price, from, to, source]
+impl From<Published> for PublishedBody {
+    fn from(Published { location, version, prices }: Published) -> PublishedBody {
+        PublishedBody { location, version, prices }
     }
 }
 
@@ -238,8 +115,9 @@ async fn take<R: AsLine>(
         error => error.into(),
     })?;
     let (added, changed, unchanged) = report.counts();
-    let Report { notes, buyers_changed, .. } = report;
-    Ok(HttpResponse::Ok().json(ImportedBody { added, changed, unchanged, buyers_changed, notes, dry_run }))
+    let Report { notes, buyers_changed, published, .. } = report;
+    let published = published.into_iter().map(PublishedBody::from).collect();
+    Ok(HttpResponse::Ok().json(ImportedBody { added, changed, unchanged, buyers_changed, published, notes, dry_run }))
 }
 
 /// Takes indications. One with the same client and first day as an earlier one takes its place.
@@ -315,6 +193,87 @@ pub async fn put_representatives(
 pub async fn put_tariffs(
     service: Data<Service>,
     sent: SentBy<TariffsWrite, Rows<TariffRow>>,
+) -> Result<HttpResponse, Problem> {
+    take(&service, sent.by.organisation, sent.body).await
+}
+
+/// Takes clients. A new one gets a wallet in the version of the scheme that is used this month; one with the number of an earlier
+/// one takes its place, and stays in its scheme.
+#[utoipa::path(
+    put, path = "/api/v1/clients", tag = "clients", security(("integration" = ["clients:write"])),
+    request_body(content = Rows<ClientRow>, example = json!({"rows": [{
+        "number": 4711, "name": "mw. A. Voorbeeld (fictief)", "scheme": "zzg", "location": "De Linde (fictief)", "arrived_on": "2026-04-01"
+    }]})),
+    responses(
+        (status = 200, description = "All were taken", body = ImportedBody),
+        (status = 422, description = "None were; the rows and fields are named", body = ProblemBody),
+    )
+)]
+#[put("/clients")]
+pub async fn put_clients(
+    service: Data<Service>,
+    sent: SentBy<ClientsWrite, Rows<ClientRow>>,
+) -> Result<HttpResponse, Problem> {
+    take(&service, sent.by.organisation, sent.body).await
+}
+
+/// Takes services. One with the code of an earlier one takes its place. Locations whose price list changes by it get a new version.
+#[utoipa::path(
+    put, path = "/api/v1/services", tag = "catalogue", security(("integration" = ["catalogue:write"])),
+    request_body(content = Rows<ServiceRow>, example = json!({"rows": [{
+        "code": "koffie", "name": "Koffie (fictief)", "name_en": "Coffee (fictitious)", "category": "dranken", "vat_basis_points": 900,
+        "included_per_day": 2, "council_agreed_on": "2025-11-12", "published_on": "2025-12-01", "verblijf": "included",
+        "vpt": "included", "mpt": "extra", "no_wlz": "extra", "guest": "own", "staff": "own"
+    }]})),
+    responses(
+        (status = 200, description = "All were taken", body = ImportedBody),
+        (status = 422, description = "None were; the rows and fields are named", body = ProblemBody),
+    )
+)]
+#[put("/services")]
+pub async fn put_services(
+    service: Data<Service>,
+    sent: SentBy<CatalogueWrite, Rows<ServiceRow>>,
+) -> Result<HttpResponse, Problem> {
+    take(&service, sent.by.organisation, sent.body).await
+}
+
+/// Takes prices. One with the same service, function and first day as an earlier one takes its place. Locations whose price list
+/// changes by it get a new version.
+#[utoipa::path(
+    put, path = "/api/v1/prices", tag = "catalogue", security(("integration" = ["catalogue:write"])),
+    request_body(content = Rows<PriceRow>, example = json!({"rows": [{
+        "service": "koffie", "from": "2026-01-01", "price_cents": 250, "minutes": 15
+    }]})),
+    responses(
+        (status = 200, description = "All were taken", body = ImportedBody),
+        (status = 422, description = "None were; the rows and fields are named", body = ProblemBody),
+    )
+)]
+#[put("/prices")]
+pub async fn put_prices(
+    service: Data<Service>,
+    sent: SentBy<CatalogueWrite, Rows<PriceRow>>,
+) -> Result<HttpResponse, Problem> {
+    take(&service, sent.by.organisation, sent.body).await
+}
+
+/// Takes settings of how long absence is funded. One with the same delivery form and first day as an earlier one takes its place.
+#[utoipa::path(
+    put, path = "/api/v1/absence-settings", tag = "clients", security(("integration" = ["tariffs:write"])),
+    request_body(content = Rows<AbsenceSettingRow>, example = json!({"rows": [{
+        "delivery": "verblijf", "from": "2026-01-01", "medical_days": 91, "holiday_days_each": 14, "holiday_days_year": 42,
+        "holiday_after_days": 14, "source": "fictief"
+    }]})),
+    responses(
+        (status = 200, description = "All were taken", body = ImportedBody),
+        (status = 422, description = "None were; the rows and fields are named", body = ProblemBody),
+    )
+)]
+#[put("/absence-settings")]
+pub async fn put_absence_settings(
+    service: Data<Service>,
+    sent: SentBy<TariffsWrite, Rows<AbsenceSettingRow>>,
 ) -> Result<HttpResponse, Problem> {
     take(&service, sent.by.organisation, sent.body).await
 }

@@ -2,6 +2,7 @@
 
 pub mod absences;
 pub mod agenda_addresses;
+pub mod bought_points;
 pub mod buffer_draws;
 pub mod card_scripts;
 pub mod cards;
@@ -16,6 +17,7 @@ pub mod hotlist;
 pub mod imports;
 pub mod leaving;
 pub mod months;
+pub mod payouts;
 pub mod plan_lines;
 pub mod plan_reviews;
 pub mod reports;
@@ -23,4 +25,5 @@ pub mod sales;
 pub mod staffing;
 pub mod standings;
 pub mod tasks;
+pub mod top_ups;
 pub mod unplanned_care;

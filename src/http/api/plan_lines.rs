@@ -17,7 +17,7 @@ use crate::domain::plan_line::{Mark, Performer};
 use crate::http::Service;
 use crate::http::integration::{AskedBy, Integration, PlansRead, PlansWrite, SentBy};
 use crate::http::problem::{PATH_MALFORMED, PLAN_LINE_UNKNOWN, PLAN_REFUSED, Problem, ProblemBody, REQUEST_MALFORMED};
-use crate::http::query::{query, text};
+use crate::http::query::{day, query, text};
 use crate::services::absences::OfClient;
 use crate::services::months::undelivered::{self, GiveBackRequest, GivenBack};
 use crate::services::plan_books::Released;
@@ -83,8 +83,9 @@ impl From<PerformerBody> for Performer {
 pub struct ConsentToPlanLine {
     /// Who signed in the client's place; left out: the client.
     representative: Option<Uuid>,
-    price_shown_cents: i64,
-    /// In the wallet's unit.
+    /// Left out where the scheme shows no euro and the line has a price in the wallet's unit: consent is to the units then.
+    price_shown_cents: Option<i64>,
+    /// In the wallet's unit; left out where the line has no price in it.
     units_shown: Option<i64>,
     /// Must be true.
     alternatives_asked: bool,
@@ -179,17 +180,23 @@ pub struct ReleasedBody {
     released: u32,
     /// Days that had been delivered and paid already: somebody has to look at them.
     done: u32,
+    /// Days on which the client turns out to be there: planned again, not held. Those that are over are delivered by the month's close
+    /// unless they are marked.
+    planned_again: u32,
 }
 
 impl From<Released> for ReleasedBody {
     fn from(released: Released) -> ReleasedBody {
-        ReleasedBody { released: released.released, done: released.done }
+        let Released { released, done, planned_again } = released;
+        ReleasedBody { released, done, planned_again }
     }
 }
 
 impl PlanLineBody {
     fn of(row: PlanLineRow, euros: bool) -> Self {
         let line = row.line;
+        // what has no price in the wallet's unit is paid from own money, which is shown in any scheme
+        let euros = euros || (line.units.is_none() && !line.kind.is_never_refused());
         let (waiver_reason, waived) = row.waiver.unzip();
         Self {
             id: line.id.uuid(),
@@ -252,9 +259,9 @@ pub async fn list_lines(
     number: Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let Day { day } = query(&request)?;
+    let asked_day: Day = query(&request)?;
+    let day = day(asked_day.day)?.unwrap_or_else(|| Utc::now().date_naive());
     let client = client_of(&service, &asked.by, &number).await?;
-    let day = day.unwrap_or_else(|| Utc::now().date_naive());
     let lines = plans::list(&service.database, of(&asked.by, &client), day).await?.into_iter();
     let euros = sees_euros(&asked.by, &client);
     let lines = lines.map(|line| PlanLineBody::of(line, euros)).collect();
@@ -309,7 +316,8 @@ fn said(field: &str, words: Option<String>, most: usize) -> Result<Option<String
     words.map(|words| text(field, &words, most).map(str::to_owned)).transpose()
 }
 
-/// Records consent: the price that was shown, that alternatives were asked about, and who signed.
+/// Records consent: the price that was shown (a scheme without euros shows units alone), that alternatives were asked about, and
+/// who signed.
 #[utoipa::path(
     post, path = "/api/v1/clients/{number}/plan-lines/{id}/consent", tag = "plans",
     security(("integration" = ["plans:write"])),

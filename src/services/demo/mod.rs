@@ -1,35 +1,56 @@
 //! A demo organisation: two locations, forty clients with cards, terminals, prices. All of it is fictitious, and says so.
 //!
-//! Money comes in as it would for real: by grants, top-ups and exchanges through the services that book them.
+//! It comes about as a real one would: scheme files are adopted, files of rows imported, plans agreed and consented to, the month
+//! is opened and delivered up to yesterday, own money paid in. So each budget follows from its indication by the scheme's rules.
 
 mod tables;
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use chrono::{DateTime, Datelike, Days, Duration, Months, NaiveDate, Utc};
-use diesel_async::AsyncPgConnection;
 use uuid::Uuid;
 
-use super::book::{BookError, begin, book, commit};
+use super::absences::OfClient;
+use super::book::{BookError, book};
 use super::cards::{self, CardError, Issue, Issued};
+use super::client_records;
+use super::imports::{self, FileKind, ImportError};
 use super::key_store::KeyStore;
+use super::months::{self, MonthError, Settings, Watch};
+use super::organisations::{self, OrganisationError};
+use super::plan_books::PlanError;
+use super::plan_reviews;
+use super::plans::{self, AgreeRequest, ConsentRequest};
+use super::publish::point_value;
+use super::schemes::{self, SchemeError};
 use super::terminals::{self, Added, TerminalError};
-use crate::db::catalogue::{ServiceRow, insert_service};
-use crate::db::clients::ClientRow;
+use crate::db::client_records::ClientRecord;
 use crate::db::connect::{ConnectError, Database};
-use crate::db::{DbError, clients, organisations, price_lists, wallets};
-use crate::domain::account::{OrganisationId, WalletId};
+use crate::db::imports::offer;
+use crate::db::plans::ConsentRow;
+use crate::db::{DbError, wallets};
+use crate::domain::account::OrganisationId;
 use crate::domain::exchange::ExchangeRequest;
-use crate::domain::funding::{CareFromSavings, Rules, Unplanned};
-use crate::domain::grant::{Grant, GrantRequest};
-use crate::domain::money::{Amount, AmountError, Unit};
+use crate::domain::money::{Amount, Unit};
+use crate::domain::month_grant::Month;
+use crate::domain::occurrence::LineId;
 use crate::domain::operation::OperationId;
-use crate::domain::price_list::Price;
+use crate::domain::plan_line::Performer;
 use crate::domain::request::Problem;
 use crate::domain::top_up::{Till, TopUpRequest};
-use crate::domain::wallet::Buyer;
-use tables::{CLIENTS, DemoClient, LOCATIONS, Purses, SERVICES};
+use tables::{
+    AGREED, Agreed, BOUGHT_POINTS, DEARER, EXPIRED, LEFT, LOCATIONS, OFFER, OWN_MONEY, PEOPLE, SCHEMES, TAP_LIMIT,
+};
 
-/// Cents that a point is worth: fictitious, and published as one value.
-pub const POINT_VALUE_CENTS: i64 = 50;
+/// As many as a page of clients has, far more than there are.
+const CLIENTS_MAX: u16 = 500;
+/// Since when its schemes are used: before any month that it can be in.
+const SCHEMES_FROM: &str = "2020-01";
+/// How long ago its prices were published for the first time, and changed: at the first, extras are sold no more.
+const PUBLISHED_DAYS_AGO: i64 = 90;
+const DEARER_DAYS_AGO: i64 = 3;
+const REVIEWED_DAYS_AGO: i64 = 30;
 
 /// Why there is no demo.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +67,21 @@ pub enum DemoError {
     /// A terminal was not added.
     #[error(transparent)]
     Terminal(#[from] TerminalError),
+    /// The organisation or a location was not.
+    #[error(transparent)]
+    Organisation(#[from] OrganisationError),
+    /// A scheme was not adopted.
+    #[error(transparent)]
+    Scheme(#[from] SchemeError),
+    /// Rows were not imported.
+    #[error("the demo's {0:?}")]
+    Import(FileKind, #[source] ImportError),
+    /// Something was not agreed.
+    #[error("the demo's plans")]
+    Plan(#[from] PlanError),
+    /// The month was not opened or delivered.
+    #[error("the demo's month")]
+    Month(#[from] MonthError),
     /// The database.
     #[error(transparent)]
     Database(#[from] DbError),
@@ -57,22 +93,12 @@ pub enum DemoError {
     Tables(&'static str),
 }
 
-impl From<AmountError> for DemoError {
-    fn from(_: AmountError) -> Self {
-        Self::Tables("an amount")
-    }
-}
-
-impl From<Problem> for DemoError {
-    fn from(problem: Problem) -> Self {
-        Self::Book(problem.into())
-    }
-}
-
 /// What was made: files are written from it.
 #[derive(Debug)]
 #[allow(missing_docs)]
 pub struct Demo {
+    /// The month that is open.
+    pub month: Month,
     /// With the name of its file and what staff call it.
     pub terminals: Vec<(String, String, Added)>,
     /// With the name of its file and its client.
@@ -85,185 +111,196 @@ pub struct Demo {
 /// [`DemoError`].
 pub async fn make(database: &Database, keys: &dyn KeyStore) -> Result<Demo, DemoError> {
     let now = Utc::now();
-    let organisation = OrganisationId::new(1).ok_or(DemoError::Tables("the organisation's number"))?;
-    let mut conn = database.connection().await?;
-    if organisations::count(&conn).await? > 0 {
+    if !organisations::list(database).await?.is_empty() {
         return Err(DemoError::NotEmpty);
     }
-    begin(&mut conn).await?;
-    organisations::insert(&mut conn, organisation, "Zorggroep Voorbeeld (fictief)").await?;
-    let places = make_places(&mut conn, organisation, now).await?;
-    let schemes = make_schemes(&mut conn, organisation).await?;
-    let mut wallets = Vec::with_capacity(CLIENTS.len());
-    for (number, client) in (1..).zip(CLIENTS) {
-        wallets.push((make_wallet(&mut conn, organisation, schemes, number, client).await?, client));
-    }
-    commit(&mut conn).await?;
-    drop(conn);
-    let mut demo = Demo { terminals: Vec::new(), cards: Vec::new() };
-    for (place, location) in places.iter().zip(LOCATIONS) {
-        for (file, name) in location.terminals {
-            let added = terminals::add(database, keys, *place, name).await?;
-            demo.terminals.push(((*file).to_owned(), (*name).to_owned(), added));
-        }
-    }
-    for (wallet, client) in wallets {
-        fill(database, wallet, client, now.date_naive()).await?;
-        let issue = issue(wallet, client, now.date_naive());
-        let issued = cards::issue(database, keys, &issue).await?;
-        if client.has_left {
-            wallets::close(&mut *database.connection().await?, wallet).await?;
-        }
-        demo.cards.push((client.file.to_owned(), client.name.to_owned(), issued));
-    }
-    Ok(demo)
+    let organisation = organisations::add(database, None, "Zorggroep Voorbeeld (fictief)").await?;
+    let today = wallets::book_dates(&*database.connection().await?, &[organisation], now).await?;
+    let today = *today.get(&organisation).ok_or(DemoError::Tables("the organisation"))?;
+    let month = Month::new(today.year(), today.month()).ok_or(DemoError::Tables("the month"))?;
+    let house = House { database, organisation, now, today, month };
+    let terminals = house.places(keys).await?;
+    house.rules_and_rows().await?;
+    let (clients, _) = client_records::page(database, organisation, 0, CLIENTS_MAX).await?;
+    let clients: HashMap<i32, ClientRecord> = clients.into_iter().map(|client| (client.number, client)).collect();
+    let cards = house.cards(keys, &clients).await?;
+    house.goodbye(&clients).await?;
+    house.plans(&clients).await?;
+    house.month().await?;
+    house.own_money(&clients).await?;
+    Ok(Demo { month, terminals, cards })
 }
 
-async fn make_places(
-    conn: &mut AsyncPgConnection,
+/// Where and when it is made.
+struct House<'a> {
+    database: &'a Database,
     organisation: OrganisationId,
     now: DateTime<Utc>,
-) -> Result<Vec<Uuid>, DemoError> {
-    let mut services = Vec::with_capacity(SERVICES.len());
-    for service in SERVICES {
-        let row = ServiceRow {
-            id: Uuid::new_v4(),
-            name: service.name.to_owned(),
-            name_en: service.name_en.to_owned(),
-            category: service.category.to_owned(),
-        };
-        insert_service(conn, organisation.number(), &row).await?;
-        services.push((row.id, service));
-    }
-    let mut places = Vec::with_capacity(LOCATIONS.len());
-    for location in LOCATIONS {
-        let place = Uuid::new_v4();
-        organisations::insert_location(conn, organisation, place, location.name).await?;
-        let mut prices = Vec::new();
-        for (id, service) in &services {
-            for (buyer, kind) in service.kinds() {
-                prices.push((*id, buyer, price(kind, service)?));
+    /// The organisation's day.
+    today: NaiveDate,
+    month: Month,
+}
+
+impl House<'_> {
+    async fn places(&self, keys: &dyn KeyStore) -> Result<Vec<(String, String, Added)>, DemoError> {
+        let mut all = Vec::new();
+        for location in LOCATIONS {
+            let place = organisations::add_location(self.database, self.organisation, location.name).await?;
+            for (file, name) in location.terminals {
+                let added = terminals::add(self.database, keys, place, name).await?;
+                all.push(((*file).to_owned(), (*name).to_owned(), added));
             }
         }
-        // An old version, too old to sell extras from, and the one of now.
-        price_lists::publish(conn, place, now - Duration::days(90), &prices).await?;
-        price_lists::publish(conn, place, now - Duration::days(3), &prices).await?;
-        places.push(place);
+        Ok(all)
     }
-    Ok(places)
-}
 
-fn price(kind: crate::domain::funding::LineKind, service: &tables::DemoService) -> Result<Price, DemoError> {
-    let points = service.cents.checked_mul(100).map(|wide| wide.div_ceil(POINT_VALUE_CENTS.unsigned_abs()));
-    let points = points.and_then(|points| i64::try_from(points).ok()).ok_or(DemoError::Tables("a price"))?;
-    let in_units = kind != crate::domain::funding::LineKind::Own;
-    Ok(Price {
-        kind,
-        cents: Amount::cents(service.cents.cast_signed())?,
-        minutes: service.minutes.filter(|_| in_units).map(|minutes| Amount::new(minutes, Unit::Min)).transpose()?,
-        points: in_units.then(|| Amount::new(points, Unit::Pnt)).transpose()?,
-        vat_basis_points: service.vat_basis_points,
-        from_savings: false,
-        included_per_day: None,
-    })
-}
-
-/// Schemes in euros, points and minutes, in this order.
-async fn make_schemes(conn: &mut AsyncPgConnection, organisation: OrganisationId) -> Result<[i32; 3], DemoError> {
-    let euros = Rules {
-        unplanned: Unplanned::Personal,
-        extras_from_budget: true,
-        extras_from_savings: false,
-        care_from_savings: CareFromSavings::Never,
-    };
-    let points = Rules { extras_from_savings: true, care_from_savings: CareFromSavings::Consented, ..euros };
-    let minutes = Rules { extras_from_budget: false, ..euros };
-    Ok([
-        organisations::insert_scheme(conn, organisation, "voorbeeld-euro", Unit::Eur, &euros).await?,
-        organisations::insert_scheme(conn, organisation, "voorbeeld-punten", Unit::Pnt, &points).await?,
-        organisations::insert_scheme(conn, organisation, "voorbeeld-minuten", Unit::Min, &minutes).await?,
-    ])
-}
-
-async fn make_wallet(
-    conn: &mut AsyncPgConnection,
-    organisation: OrganisationId,
-    [euros, points, minutes]: [i32; 3],
-    number: i32,
-    client: &DemoClient,
-) -> Result<WalletId, DemoError> {
-    let (scheme, unit) = match client.purses {
-        Purses::Euros { .. } | Purses::OwnMoney { .. } => (euros, Unit::Eur),
-        Purses::Points { .. } => (points, Unit::Pnt),
-        Purses::Minutes { .. } => (minutes, Unit::Min),
-    };
-    let wallet = wallets::insert(conn, organisation, scheme, unit, client.buyer).await?;
-    // Real numbers are random; these are told apart at a glance.
-    let row = ClientRow { wallet, number: 9000 + number, display_name: client.name.to_owned() };
-    clients::insert(conn, &row).await?;
-    Ok(wallet)
-}
-
-fn issue(wallet: WalletId, client: &DemoClient, today: NaiveDate) -> Issue {
-    let last = if client.has_expired {
-        today.checked_sub_days(Days::new(1))
-    } else {
-        today.checked_add_months(Months::new(60))
-    };
-    Issue {
-        wallet,
-        expires_on: last.unwrap_or(today),
-        tap_limit_cents: client.tap_limit_cents,
-        day_limit_cents: client.tap_limit_cents.map(|cents| cents * 4),
-        pin_free_cents: None,
+    /// Schemes, what is sold and for how much, tariffs, clients and what they are indicated for.
+    async fn rules_and_rows(&self) -> Result<(), DemoError> {
+        let from = Month::parse(SCHEMES_FROM).ok_or(DemoError::Tables("the schemes' first month"))?;
+        for source in SCHEMES {
+            schemes::adopt(self.database, self.organisation, source, from).await?;
+        }
+        for (kind, rows) in OFFER {
+            self.import(kind, rows, self.now - Duration::days(PUBLISHED_DAYS_AGO)).await?;
+        }
+        let (service, price) = DEARER;
+        // A day earlier: then it is a price of that moment, whatever the clocks did meanwhile.
+        let since = self.today - Duration::days(DEARER_DAYS_AGO + 1);
+        let row = format!("dienst;van;prijs;minuten\n{service};{since};{price}\n");
+        self.import(FileKind::Prices, &row, self.now - Duration::days(DEARER_DAYS_AGO)).await?;
+        for (kind, rows) in PEOPLE {
+            self.import(kind, rows, self.now).await?;
+        }
+        Ok(())
     }
+
+    async fn import(&self, kind: FileKind, rows: &str, at: DateTime<Utc>) -> Result<(), DemoError> {
+        let imported = imports::import(self.database, self.organisation, kind, rows.as_bytes(), false, at).await;
+        imported.map(drop).map_err(|error| DemoError::Import(kind, error))
+    }
+
+    /// Who has left before this month gets nothing of it.
+    async fn goodbye(&self, clients: &HashMap<i32, ClientRecord>) -> Result<(), DemoError> {
+        let wallet = client(clients, LEFT)?.wallet;
+        Ok(wallets::close(&mut *self.database.connection().await?, wallet).await?)
+    }
+
+    /// What is agreed, and consented to by the clients themselves, since the month's first day. Each plan was reviewed lately.
+    async fn plans(&self, clients: &HashMap<i32, ClientRecord>) -> Result<(), DemoError> {
+        let reviewed_on = self.today - Duration::days(REVIEWED_DAYS_AGO);
+        for client in clients.values().filter(|client| client.number != LEFT) {
+            let of = OfClient { organisation: self.organisation, wallet: client.wallet };
+            plan_reviews::review(self.database, of, reviewed_on, Uuid::now_v7(), self.now).await?;
+        }
+        let services = offer::services(&*self.database.connection().await?, self.organisation).await?;
+        let services: HashMap<String, Uuid> = services.into_iter().map(|(id, row)| (row.code, id)).collect();
+        for agreed in AGREED {
+            let service = *services.get(agreed.service).ok_or(DemoError::Tables("a service that is agreed"))?;
+            self.agree(client(clients, agreed.client)?, agreed, service).await?;
+        }
+        Ok(())
+    }
+
+    async fn agree(&self, client: &ClientRecord, agreed: &Agreed, service: Uuid) -> Result<(), DemoError> {
+        let of = OfClient { organisation: self.organisation, wallet: client.wallet };
+        let first = self.month.first();
+        let request = AgreeRequest {
+            of,
+            id: LineId::from_fresh(Uuid::now_v7()).ok_or(DemoError::Tables("a line's id"))?,
+            service,
+            performer: agreed.performer,
+            function: None,
+            performed_by: None,
+            staff_count: 1,
+            group_size: 1,
+            recurrence: agreed.recurrence.to_owned(),
+            starts_at: first.and_hms_opt(agreed.hour, 0, 0).ok_or(DemoError::Tables("the time of day"))?,
+            duration_minutes: agreed.minutes,
+            waiver_reason: None,
+            is_provisional: false,
+            meeting: None,
+        };
+        let row = plans::agree(self.database, &request, self.now).await?;
+        if agreed.performer != Performer::Staff {
+            return Ok(());
+        }
+        let is_in_minutes = row.line.units.is_some_and(|units| units.unit() == Unit::Min);
+        let consent = ConsentRow {
+            representative: None,
+            // where time is counted, no euro was shown
+            price_shown_cents: (!is_in_minutes).then(|| row.line.price.minor()),
+            units_shown: row.line.units.map(Amount::minor),
+            signed_on: first,
+            recorded_by: Uuid::now_v7(),
+        };
+        let request = ConsentRequest { of, line: row.line.id, alternatives_asked: true, consent };
+        Ok(plans::consent(self.database, &request, self.now).await?)
+    }
+
+    /// Opened, and delivered until yesterday, so that nothing is due to who keeps months by the clock.
+    async fn month(&self) -> Result<(), DemoError> {
+        let (database, organisation, now) = (self.database, self.organisation, self.now);
+        let alone = || Arc::new(Watch::default());
+        // forty wallets are one chunk: a second worker would find nothing to do
+        let settings = Settings { workers: 1, ..Settings::default() };
+        months::open::open(database, organisation, self.month, false, now, settings, alone()).await?;
+        for day in self.month.days().take_while(|day| *day < self.today) {
+            months::deliver::deliver(database, organisation, day, false, now, settings, alone()).await?;
+        }
+        Ok(months::keeping::keep(database, organisation, now, alone()).await?)
+    }
+
+    async fn own_money(&self, clients: &HashMap<i32, ClientRecord>) -> Result<(), DemoError> {
+        for (number, cents) in OWN_MONEY {
+            let wallet = client(clients, *number)?.wallet;
+            book(self.database, &TopUpRequest { id: new_id()?, wallet, cents: *cents, from: Till::Bank }).await?;
+        }
+        let value = point_value(&*self.database.connection().await?, self.organisation, self.month).await?;
+        let value_cents = value.ok_or(DemoError::Tables("the value of a point"))?;
+        for (number, points) in BOUGHT_POINTS {
+            let wallet = client(clients, *number)?.wallet;
+            book(self.database, &ExchangeRequest { id: new_id()?, wallet, points: *points, value_cents }).await?;
+        }
+        Ok(())
+    }
+
+    async fn cards(
+        &self,
+        keys: &dyn KeyStore,
+        clients: &HashMap<i32, ClientRecord>,
+    ) -> Result<Vec<(String, String, Issued)>, DemoError> {
+        let mut clients: Vec<&ClientRecord> = clients.values().collect();
+        clients.sort_by_key(|client| client.number);
+        let mut cards = Vec::with_capacity(clients.len());
+        for client in clients {
+            let issued = cards::issue(self.database, keys, &self.issue(client)).await?;
+            cards.push((tables::file_of(client.number, &client.display_name), client.display_name.clone(), issued));
+        }
+        Ok(cards)
+    }
+
+    fn issue(&self, client: &ClientRecord) -> Issue {
+        let last = if client.number == EXPIRED {
+            self.today.checked_sub_days(Days::new(1))
+        } else {
+            self.today.checked_add_months(Months::new(60))
+        };
+        let (limited, cents) = TAP_LIMIT;
+        let tap_limit_cents = (client.number == limited).then_some(cents);
+        Issue {
+            wallet: client.wallet,
+            expires_on: last.unwrap_or(self.today),
+            tap_limit_cents,
+            day_limit_cents: tap_limit_cents.map(|cents| cents * 4),
+            pin_free_cents: None,
+        }
+    }
+}
+
+fn client(clients: &HashMap<i32, ClientRecord>, number: i32) -> Result<&ClientRecord, DemoError> {
+    clients.get(&number).ok_or(DemoError::Tables("a client"))
 }
 
 fn new_id() -> Result<OperationId, DemoError> {
-    OperationId::new(Uuid::now_v7()).map_err(|error| Problem::from(error).into())
+    OperationId::new(Uuid::now_v7()).map_err(|error| BookError::from(Problem::from(error)).into())
 }
-
-/// A month's grant, and own money, as the client's line says.
-async fn fill(database: &Database, wallet: WalletId, client: &DemoClient, today: NaiveDate) -> Result<(), DemoError> {
-    let month = today.with_day(1).ok_or(DemoError::Tables("the month"))?;
-    let part = |minor: i64, unit: Unit| Amount::new(minor, unit);
-    let grant = |unit: Unit, given: Unit, value: Option<i64>, budget: i64, reserve: i64| {
-        Ok::<_, DemoError>(Grant {
-            unit,
-            unit_value_cents: value,
-            overhead: part(budget / 2, given)?,
-            collective: Amount::zero(given),
-            reserve: part(reserve, given)?,
-            buffer: Amount::zero(given),
-            budget: part(budget, given)?,
-        })
-    };
-    let (grant, own_cents) = match client.purses {
-        Purses::Euros { budget_cents: 0, own_cents } | Purses::OwnMoney { own_cents } => (None, own_cents),
-        Purses::Euros { budget_cents, own_cents } => {
-            (Some(grant(Unit::Eur, Unit::Eur, None, budget_cents, budget_cents / 10)?), own_cents)
-        }
-        Purses::Points { budget_cents, own_cents, .. } => {
-            (Some(grant(Unit::Pnt, Unit::Eur, Some(POINT_VALUE_CENTS), budget_cents, budget_cents / 10)?), own_cents)
-        }
-        Purses::Minutes { budget_minutes, own_cents } => {
-            (Some(grant(Unit::Min, Unit::Min, None, budget_minutes, budget_minutes / 10)?), own_cents)
-        }
-    };
-    if let Some(grant) = grant {
-        book(database, &GrantRequest { id: new_id()?, wallet, month, grant }).await?;
-    }
-    if own_cents > 0 {
-        book(database, &TopUpRequest { id: new_id()?, wallet, cents: own_cents, from: Till::Bank }).await?;
-    }
-    if let Purses::Points { bought_points, .. } = client.purses
-        && bought_points > 0
-    {
-        let exchange = ExchangeRequest { id: new_id()?, wallet, points: bought_points, value_cents: POINT_VALUE_CENTS };
-        book(database, &exchange).await?;
-    }
-    Ok(())
-}
-
-/// Buyers, for the tables.
-const BUYERS: [Buyer; 4] = [Buyer::Verblijf, Buyer::Vpt, Buyer::Mpt, Buyer::NoWlz];

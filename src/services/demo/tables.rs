@@ -1,8 +1,31 @@
-//! The demo's tables. Names, tariffs, prices and amounts are fictitious.
+//! What no file of rows says of the demo: where it is, what clients brought in themselves, their cards, and what was agreed with
+//! them. All of it is fictitious.
 
-use super::BUYERS;
-use crate::domain::funding::LineKind;
-use crate::domain::wallet::Buyer;
+use crate::domain::plan_line::Performer;
+use crate::services::imports::FileKind;
+
+/// An organisation's rules, as in its file, that the demo uses from long ago on.
+pub(super) const SCHEMES: [&str; 3] = [
+    include_str!("../../../schemes/archipel.toml"),
+    include_str!("../../../schemes/amsta.toml"),
+    include_str!("../../../schemes/zzg.toml"),
+];
+
+/// Files of rows in the order in which they are imported.
+pub(super) const OFFER: [(FileKind, &str); 2] = [
+    (FileKind::Services, include_str!("../../../demo/house/services.csv")),
+    (FileKind::Prices, include_str!("../../../demo/house/prices.csv")),
+];
+
+pub(super) const PEOPLE: [(FileKind, &str); 4] = [
+    (FileKind::Tariffs, include_str!("../../../demo/house/tariffs.csv")),
+    (FileKind::Clients, include_str!("../../../demo/house/clients.csv")),
+    (FileKind::Indications, include_str!("../../../demo/house/indications.csv")),
+    (FileKind::Representatives, include_str!("../../../demo/house/representatives.csv")),
+];
+
+/// A price that changed some days ago: tills that did not hear of it show the one of before.
+pub(super) const DEARER: (&str, &str) = ("appeltaart-fictief", "3,75;15");
 
 /// A location with its terminals: the file of each, and what staff call it.
 pub(super) struct DemoLocation {
@@ -26,159 +49,98 @@ pub(super) const LOCATIONS: &[DemoLocation] = &[
     },
 ];
 
-/// What is sold, at one price for everyone.
-pub(super) struct DemoService {
-    pub name: &'static str,
-    pub name_en: &'static str,
-    pub category: &'static str,
-    pub cents: u64,
-    /// None: no price in minutes.
-    pub minutes: Option<i64>,
-    pub vat_basis_points: u16,
-    sold: Sold,
-}
-
-/// What a service is, by buyer.
-enum Sold {
-    /// In the package of who has one, an extra for others.
-    Meal,
-    Extra,
-    Own,
-    Activity,
-    /// Not sold to who has no Wlz indication.
-    Care,
-}
-
-impl DemoService {
-    /// Which buyers it is sold to, and what it is for each.
-    pub(super) fn kinds(&self) -> Vec<(Buyer, LineKind)> {
-        let kind = |buyer: Buyer| match (&self.sold, buyer) {
-            (Sold::Meal, Buyer::Verblijf | Buyer::Vpt) => Some(LineKind::Included),
-            (Sold::Meal | Sold::Extra, _) => Some(LineKind::Extra),
-            (Sold::Own, _) => Some(LineKind::Own),
-            (Sold::Activity, _) => Some(LineKind::Activity),
-            (Sold::Care, Buyer::NoWlz) => None,
-            (Sold::Care, _) => Some(LineKind::Care),
-        };
-        BUYERS.into_iter().filter_map(|buyer| Some((buyer, kind(buyer)?))).collect()
-    }
-}
-
-/// One row.
-macro_rules! services {
-    ($($category:literal $sold:ident $name:literal $name_en:literal $cents:literal $minutes:expr, $vat:literal;)+) => {
-        pub(super) const SERVICES: &[DemoService] = &[$(DemoService {
-            name: $name, name_en: $name_en, category: $category, cents: $cents, minutes: $minutes,
-            vat_basis_points: $vat, sold: Sold::$sold,
-        },)+];
-    };
-}
-
-services! {
-    "dranken" Extra "Koffie" "Coffee" 250 Some(15), 900;
-    "dranken" Extra "Thee" "Tea" 225 Some(15), 900;
-    "dranken" Own "Glas wijn" "Glass of wine" 350 None, 2100;
-    "dranken" Own "Glas bier" "Glass of beer" 325 None, 2100;
-    "maaltijden" Meal "Warme maaltijd" "Hot meal" 950 Some(45), 900;
-    "maaltijden" Meal "Broodmaaltijd" "Sandwich meal" 575 Some(30), 900;
-    "maaltijden" Extra "Soep van de dag" "Soup of the day" 325 Some(15), 900;
-    "maaltijden" Extra "Appeltaart" "Apple pie" 375 Some(15), 900;
-    "activiteiten" Activity "Schilderen" "Painting" 1450 Some(60), 0;
-    "activiteiten" Activity "Bingo" "Bingo" 400 Some(30), 0;
-    "activiteiten" Activity "Wandelgroep" "Walking group" 600 Some(45), 0;
-    "zorg" Care "Hulp bij douchen" "Help with showering" 2475 Some(30), 0;
-    "zorg" Care "Extra kwartier hulp" "Extra quarter of help" 1240 Some(15), 0;
-    "diensten" Extra "Kapper" "Hairdresser" 2750 None, 900;
-    "diensten" Extra "Wasbeurt" "Laundry" 300 None, 2100;
-    "diensten" Extra "Uitstapje" "Outing" 2200 Some(120), 900;
-}
-
-/// What a client starts the month with.
-pub(super) enum Purses {
-    Euros {
-        budget_cents: i64,
-        own_cents: i64,
-    },
-    /// The budget is given in cents and becomes points; bought points are hundredths, paid from own money.
-    Points {
-        budget_cents: i64,
-        bought_points: i64,
-        own_cents: i64,
-    },
-    Minutes {
-        budget_minutes: i64,
-        own_cents: i64,
-    },
-    OwnMoney {
-        own_cents: i64,
-    },
-}
-
-/// A client with a card.
-pub(super) struct DemoClient {
-    pub file: &'static str,
-    pub name: &'static str,
-    pub buyer: Buyer,
-    pub purses: Purses,
-    pub tap_limit_cents: Option<i64>,
-    pub has_expired: bool,
-    pub has_left: bool,
-}
-
-const PLAIN: DemoClient = DemoClient {
-    file: "",
-    name: "",
-    buyer: Buyer::Verblijf,
-    purses: Purses::OwnMoney { own_cents: 0 },
-    tap_limit_cents: None,
-    has_expired: false,
-    has_left: false,
-};
-
-/// Named after plants. The first ten are the ones of the demo's story.
-#[rustfmt::skip]
-pub(super) const CLIENTS: &[DemoClient] = &[
-    DemoClient { file: "01-appelbloesem", name: "mw. Appelbloesem", buyer: Buyer::Verblijf, purses: Purses::Euros { budget_cents: 185_000, own_cents: 7_500 }, ..PLAIN },
-    DemoClient { file: "02-beukenoot", name: "dhr. Beukenoot", buyer: Buyer::Vpt, purses: Purses::Euros { budget_cents: 62_000, own_cents: 0 }, ..PLAIN },
-    DemoClient { file: "03-citroenmelisse", name: "mw. Citroenmelisse", buyer: Buyer::Verblijf, purses: Purses::Points { budget_cents: 24_000, bought_points: 1_500, own_cents: 3_000 }, ..PLAIN },
-    DemoClient { file: "04-duizendblad", name: "dhr. Duizendblad", buyer: Buyer::Verblijf, purses: Purses::Minutes { budget_minutes: 840, own_cents: 2_500 }, ..PLAIN },
-    DemoClient { file: "05-esdoorn", name: "mw. Esdoorn", buyer: Buyer::NoWlz, purses: Purses::OwnMoney { own_cents: 6_000 }, ..PLAIN },
-    DemoClient { file: "06-fluitenkruid", name: "dhr. Fluitenkruid", buyer: Buyer::Verblijf, purses: Purses::Euros { budget_cents: 0, own_cents: 0 }, ..PLAIN },
-    DemoClient { file: "07-goudsbloem", name: "mw. Goudsbloem", buyer: Buyer::Verblijf, purses: Purses::Euros { budget_cents: 140_000, own_cents: 10_000 }, tap_limit_cents: Some(1_000), ..PLAIN },
-    DemoClient { file: "08-hazelaar", name: "dhr. Hazelaar", buyer: Buyer::Mpt, purses: Purses::Euros { budget_cents: 55_000, own_cents: 4_000 }, ..PLAIN },
-    DemoClient { file: "09-iepenblad", name: "mw. Iepenblad", buyer: Buyer::Verblijf, purses: Purses::Euros { budget_cents: 90_000, own_cents: 1_000 }, has_expired: true, ..PLAIN },
-    DemoClient { file: "10-jeneverbes", name: "dhr. Jeneverbes", buyer: Buyer::Verblijf, purses: Purses::Euros { budget_cents: 0, own_cents: 0 }, has_left: true, ..PLAIN },
-    DemoClient { file: "11-kamille", name: "mw. Kamille", buyer: Buyer::Vpt, purses: Purses::Points { budget_cents: 30_000, bought_points: 400, own_cents: 2250 }, ..PLAIN },
-    DemoClient { file: "12-lavendel", name: "dhr. Lavendel", buyer: Buyer::Mpt, purses: Purses::Minutes { budget_minutes: 530, own_cents: 1925 }, ..PLAIN },
-    DemoClient { file: "13-meidoorn", name: "mw. Meidoorn", buyer: Buyer::Verblijf, purses: Purses::Euros { budget_cents: 96_000, own_cents: 3000 }, ..PLAIN },
-    DemoClient { file: "14-nagelkruid", name: "dhr. Nagelkruid", buyer: Buyer::Verblijf, purses: Purses::Points { budget_cents: 33_000, bought_points: 0, own_cents: 2625 }, ..PLAIN },
-    DemoClient { file: "15-oleander", name: "mw. Oleander", buyer: Buyer::Vpt, purses: Purses::Minutes { budget_minutes: 560, own_cents: 2450 }, ..PLAIN },
-    DemoClient { file: "16-pimpernel", name: "dhr. Pimpernel", buyer: Buyer::Mpt, purses: Purses::Euros { budget_cents: 105_000, own_cents: 3750 }, ..PLAIN },
-    DemoClient { file: "17-querciflora", name: "mw. Querciflora", buyer: Buyer::Verblijf, purses: Purses::Points { budget_cents: 36_000, bought_points: 400, own_cents: 1000 }, ..PLAIN },
-    DemoClient { file: "18-rozenbottel", name: "dhr. Rozenbottel", buyer: Buyer::Verblijf, purses: Purses::Minutes { budget_minutes: 590, own_cents: 2975 }, ..PLAIN },
-    DemoClient { file: "19-sleedoorn", name: "mw. Sleedoorn", buyer: Buyer::Vpt, purses: Purses::Euros { budget_cents: 114_000, own_cents: 500 }, ..PLAIN },
-    DemoClient { file: "20-tijmkruid", name: "dhr. Tijmkruid", buyer: Buyer::Mpt, purses: Purses::Points { budget_cents: 39_000, bought_points: 0, own_cents: 1375 }, ..PLAIN },
-    DemoClient { file: "21-uiltjesbloem", name: "mw. Uiltjesbloem", buyer: Buyer::Verblijf, purses: Purses::Minutes { budget_minutes: 620, own_cents: 500 }, ..PLAIN },
-    DemoClient { file: "22-vlierbes", name: "dhr. Vlierbes", buyer: Buyer::Verblijf, purses: Purses::Euros { budget_cents: 123_000, own_cents: 1250 }, ..PLAIN },
-    DemoClient { file: "23-wilgenroosje", name: "mw. Wilgenroosje", buyer: Buyer::Vpt, purses: Purses::Points { budget_cents: 42_000, bought_points: 400, own_cents: 1750 }, ..PLAIN },
-    DemoClient { file: "24-zonnehoed", name: "dhr. Zonnehoed", buyer: Buyer::Mpt, purses: Purses::Minutes { budget_minutes: 650, own_cents: 1025 }, ..PLAIN },
-    DemoClient { file: "25-anemoon", name: "mw. Anemoon", buyer: Buyer::Verblijf, purses: Purses::Euros { budget_cents: 132_000, own_cents: 2000 }, ..PLAIN },
-    DemoClient { file: "26-boterbloem", name: "dhr. Boterbloem", buyer: Buyer::Verblijf, purses: Purses::Points { budget_cents: 45_000, bought_points: 0, own_cents: 2125 }, ..PLAIN },
-    DemoClient { file: "27-cichorei", name: "mw. Cichorei", buyer: Buyer::Vpt, purses: Purses::Minutes { budget_minutes: 680, own_cents: 1550 }, ..PLAIN },
-    DemoClient { file: "28-dotterbloem", name: "dhr. Dotterbloem", buyer: Buyer::Mpt, purses: Purses::Euros { budget_cents: 141_000, own_cents: 2750 }, ..PLAIN },
-    DemoClient { file: "29-eikenblad", name: "mw. Eikenblad", buyer: Buyer::Verblijf, purses: Purses::Points { budget_cents: 48_000, bought_points: 400, own_cents: 2500 }, ..PLAIN },
-    DemoClient { file: "30-foelie", name: "dhr. Foelie", buyer: Buyer::Verblijf, purses: Purses::Minutes { budget_minutes: 710, own_cents: 2075 }, ..PLAIN },
-    DemoClient { file: "31-gentiaan", name: "mw. Gentiaan", buyer: Buyer::Vpt, purses: Purses::Euros { budget_cents: 150_000, own_cents: 3500 }, ..PLAIN },
-    DemoClient { file: "32-hertshooi", name: "dhr. Hertshooi", buyer: Buyer::Mpt, purses: Purses::Points { budget_cents: 51_000, bought_points: 0, own_cents: 2875 }, ..PLAIN },
-    DemoClient { file: "33-judaspenning", name: "mw. Judaspenning", buyer: Buyer::Verblijf, purses: Purses::Minutes { budget_minutes: 740, own_cents: 2600 }, ..PLAIN },
-    DemoClient { file: "34-klaproos", name: "dhr. Klaproos", buyer: Buyer::Verblijf, purses: Purses::Euros { budget_cents: 159_000, own_cents: 250 }, ..PLAIN },
-    DemoClient { file: "35-lisdodde", name: "mw. Lisdodde", buyer: Buyer::Vpt, purses: Purses::Points { budget_cents: 54_000, bought_points: 400, own_cents: 1250 }, ..PLAIN },
-    DemoClient { file: "36-maartviool", name: "dhr. Maartviool", buyer: Buyer::Mpt, purses: Purses::Minutes { budget_minutes: 770, own_cents: 125 }, ..PLAIN },
-    DemoClient { file: "37-narcis", name: "mw. Narcis", buyer: Buyer::Verblijf, purses: Purses::Euros { budget_cents: 168_000, own_cents: 1000 }, ..PLAIN },
-    DemoClient { file: "38-ooievaarsbek", name: "dhr. Ooievaarsbek", buyer: Buyer::Verblijf, purses: Purses::Points { budget_cents: 57_000, bought_points: 0, own_cents: 1625 }, ..PLAIN },
-    DemoClient { file: "39-perenbloesem", name: "mw. Perenbloesem", buyer: Buyer::Vpt, purses: Purses::Minutes { budget_minutes: 800, own_cents: 650 }, ..PLAIN },
-    DemoClient { file: "40-rozemarijn", name: "dhr. Rozemarijn", buyer: Buyer::Mpt, purses: Purses::Euros { budget_cents: 177_000, own_cents: 1750 }, ..PLAIN },
+/// What clients paid in, in cents.
+pub(super) const OWN_MONEY: &[(i32, i64)] = &[
+    (9001, 7_500),
+    (9003, 3_000),
+    (9004, 2_500),
+    (9005, 6_000),
+    (9007, 10_000),
+    (9008, 4_000),
+    (9009, 1_000),
+    (9011, 2_250),
+    (9012, 1_925),
+    (9013, 3_000),
+    (9014, 2_625),
+    (9015, 2_450),
+    (9016, 3_750),
+    (9017, 1_000),
+    (9018, 2_975),
+    (9019, 500),
+    (9020, 1_375),
+    (9021, 500),
+    (9022, 1_250),
+    (9023, 1_750),
+    (9024, 1_025),
+    (9025, 2_000),
+    (9026, 2_125),
+    (9027, 1_550),
+    (9028, 2_750),
+    (9029, 2_500),
+    (9030, 2_075),
+    (9031, 3_500),
+    (9032, 2_875),
+    (9033, 2_600),
+    (9034, 250),
+    (9035, 1_250),
+    (9036, 125),
+    (9037, 1_000),
+    (9038, 1_625),
+    (9039, 650),
+    (9040, 1_750),
 ];
+
+/// Hundredths of a point that clients bought of it.
+pub(super) const BOUGHT_POINTS: &[(i32, i64)] =
+    &[(9003, 1_500), (9011, 400), (9017, 400), (9023, 400), (9029, 400), (9035, 400)];
+
+/// Who has a limit a tap on the card, in cents; four times as much a day.
+pub(super) const TAP_LIMIT: (i32, i64) = (9007, 1_000);
+/// Whose card is out of date.
+pub(super) const EXPIRED: i32 = 9009;
+/// Who has left.
+pub(super) const LEFT: i32 = 9010;
+
+/// What is agreed with a client, from the first day of the month on.
+pub(super) struct Agreed {
+    pub client: i32,
+    /// Its code.
+    pub service: &'static str,
+    pub performer: Performer,
+    /// iCalendar RRULE.
+    pub recurrence: &'static str,
+    pub hour: u32,
+    pub minutes: u16,
+}
+
+const fn by_staff(client: i32, service: &'static str, recurrence: &'static str, (hour, minutes): (u32, u16)) -> Agreed {
+    Agreed { client, service, performer: Performer::Staff, recurrence, hour, minutes }
+}
+
+/// A daughter does the windows, and on the last day of a month what is otherwise staff's: what nobody agreed is free.
+pub(super) const AGREED: &[Agreed] = &[
+    by_staff(9001, "douchen-fictief", "FREQ=DAILY", (8, 30)),
+    by_staff(9001, "schilderen-fictief", "FREQ=WEEKLY;BYDAY=TU", (14, 60)),
+    Agreed {
+        performer: Performer::Family,
+        ..by_staff(9001, "ramen-fictief", "FREQ=MONTHLY;BYMONTHDAY=5,19", (10, 60))
+    },
+    by_staff(9002, "wandelgroep-fictief", "FREQ=WEEKLY;BYDAY=TH", (10, 45)),
+    by_staff(9003, "begeleiding-fictief", ALL_BUT_THE_LAST, (9, 180)),
+    by_staff(9004, "douchen-fictief", "FREQ=DAILY;INTERVAL=2", (8, 30)),
+    by_staff(9004, "wandelgroep-fictief", "FREQ=WEEKLY;BYDAY=TH", (10, 45)),
+    // more than the minutes of his profile: red
+    by_staff(9012, "begeleiding-fictief", "FREQ=DAILY", (9, 180)),
+];
+
+const ALL_BUT_THE_LAST: &str = "FREQ=MONTHLY;BYMONTHDAY=-2,-3,-4,-5,-6,-7,-8,-9,-10,-11,-12,-13,-14,-15,-16,-17,-18,-19,\
+    -20,-21,-22,-23,-24,-25,-26,-27,-28,-29,-30,-31";
+
+/// What a card's file is called: the client's place and name (`01-appelbloesem`).
+pub(super) fn file_of(client: i32, name: &str) -> String {
+    let last = name.split_whitespace().last().unwrap_or_default().to_lowercase();
+    format!("{:02}-{last}", client.rem_euclid(100))
+}
 
 #[cfg(test)]
 mod tests {
@@ -186,19 +148,38 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn forty_clients_have_files_and_names_of_their_own() {
-        assert_eq!(CLIENTS.len(), 40);
-        assert_eq!(CLIENTS.iter().map(|client| client.file).collect::<BTreeSet<_>>().len(), 40);
-        assert_eq!(CLIENTS.iter().map(|client| client.name).collect::<BTreeSet<_>>().len(), 40);
+    fn rows(kind: FileKind) -> impl Iterator<Item = Vec<&'static str>> {
+        let files = || OFFER.into_iter().chain(PEOPLE).filter(move |(of, _)| *of == kind);
+        files().flat_map(|(_, text)| text.lines().skip(1).map(|row| row.split(';').collect()))
     }
 
     #[test]
-    fn there_are_wallets_in_each_unit_and_one_with_own_money_only() {
-        let count = |is: fn(&Purses) -> bool| CLIENTS.iter().filter(|client| is(&client.purses)).count();
-        assert!(count(|purses| matches!(purses, Purses::Euros { .. })) >= 10);
-        assert!(count(|purses| matches!(purses, Purses::Points { .. })) >= 10);
-        assert!(count(|purses| matches!(purses, Purses::Minutes { .. })) >= 10);
-        assert_eq!(count(|purses| matches!(purses, Purses::OwnMoney { .. })), 1);
+    fn forty_clients_have_files_and_names_of_their_own_in_three_schemes() {
+        let names: BTreeSet<&str> = rows(FileKind::Clients).map(|row| row[1]).collect();
+        let files: BTreeSet<String> =
+            rows(FileKind::Clients).map(|row| file_of(row[0].parse().unwrap_or(0), row[1])).collect();
+        assert_eq!((names.len(), files.len(), rows(FileKind::Clients).count()), (40, 40, 40));
+        assert!(files.contains("01-appelbloesem") && files.contains("40-rozemarijn"), "{files:?}");
+        for scheme in ["archipel", "amsta", "zzg"] {
+            assert!(rows(FileKind::Clients).filter(|row| row[2] == scheme).count() >= 10, "{scheme}");
+        }
+        let clients: BTreeSet<i32> = rows(FileKind::Clients).filter_map(|row| row[0].parse().ok()).collect();
+        let named = OWN_MONEY.iter().chain(BOUGHT_POINTS).chain([&TAP_LIMIT]).map(|(client, _)| *client);
+        for client in named.chain([EXPIRED, LEFT]).chain(AGREED.iter().map(|agreed| agreed.client)) {
+            assert!(clients.contains(&client), "{client}");
+        }
+    }
+
+    #[test]
+    fn each_row_says_that_it_is_fictitious() {
+        let clients: BTreeSet<&str> =
+            rows(FileKind::Clients).filter(|row| row[3].contains("(fictief)")).map(|row| row[0]).collect();
+        assert_eq!(clients.len(), 40);
+        for (kind, text) in OFFER.into_iter().chain(PEOPLE) {
+            for row in text.lines().skip(1) {
+                let is_of_client = row.split(';').next().is_some_and(|first| clients.contains(first));
+                assert!(is_of_client || row.contains("fictief"), "{kind:?}: {row}");
+            }
+        }
     }
 }

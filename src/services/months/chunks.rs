@@ -138,6 +138,10 @@ impl<W: Work> Worker<W> {
                 Err(MonthError::Database(error))
                     if attempt < ATTEMPTS && !error.is_connection_lost() && !error.is_constraint() =>
                 {
+                    // Nobody waits for tries that the next start makes as well.
+                    if self.watch.is_stopped() {
+                        return Err(MonthError::Stopped);
+                    }
                     tracing::debug!(attempt, %error, "a chunk is tried again");
                     attempt += 1;
                 }

@@ -28,10 +28,10 @@ use crate::domain::saving::Fate;
 use crate::domain::wallet::Wallet;
 use crate::services::book::id_of_ours;
 
-/// Closes a month for an organisation's clients, or tells what that would do.
+/// Closes a month for an organisation's clients, or tells what that would do: of a month under way, if all goes as planned.
 ///
 /// # Errors
-/// [`MonthError`]; [`MonthError::NotOver`] for a month that is not over.
+/// [`MonthError`]; [`MonthError::NotOver`] for a month that is not over, or for a dry run has not begun.
 pub async fn close(
     database: &Database,
     organisation: OrganisationId,
@@ -43,7 +43,8 @@ pub async fn close(
 ) -> Result<Tally, MonthError> {
     let conn = database.connection().await?;
     let next = next_month(month)?;
-    if today(&conn, organisation, now).await? < next {
+    let may_from = if dry_run { month.first() } else { next };
+    if today(&conn, organisation, now).await? < may_from {
         return Err(MonthError::NotOver(month));
     }
     let rules = Rules::load(&conn, organisation, month).await?;

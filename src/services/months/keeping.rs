@@ -51,8 +51,12 @@ pub async fn tell(
     organisation: OrganisationId,
     month: Month,
     now: DateTime<Utc>,
+    watch: &Watch,
 ) -> Result<(), MonthError> {
-    colours::tell_red(database, organisation, month).await?;
+    colours::tell_red(database, organisation, month, watch).await?;
+    if watch.is_stopped() {
+        return Err(MonthError::Stopped);
+    }
     reviews_due::tell(database, organisation, now).await?;
     Ok(())
 }
@@ -79,7 +83,13 @@ impl Keeping<'_> {
             deliver::deliver(database, self.organisation, day, false, self.now, settings, self.watch.clone()).await?;
         }
         self.enter(conn, month_of(today)?).await?;
-        if first < today {
+        let yesterday = today - chrono::Days::new(1);
+        if last.is_none() {
+            // From tomorrow on, today is a day that is over.
+            months::kept(conn, self.organisation, yesterday).await?;
+        }
+        // Marked apart from the delivery: a stop between the two leaves it to the next start, not to the next day.
+        if !months::is_kept(conn, self.organisation, yesterday).await? {
             // Data that came late since yesterday: this month's, and that of before it, which may be closed.
             let this_month = month_of(today)?;
             let before = this_month.first().pred_opt().map(month_of).transpose()?;
@@ -88,11 +98,8 @@ impl Keeping<'_> {
                 correct::correct(database, self.organisation, month, false, self.now, settings, self.watch.clone())
                     .await?;
             }
-            tell(self.database, self.organisation, month_of(today)?, self.now).await?;
-        }
-        if last.is_none() && first == today {
-            // From tomorrow on, today is a day that is over.
-            months::captured(conn, self.organisation, today - chrono::Days::new(1)).await?;
+            tell(self.database, self.organisation, month_of(today)?, self.now, &self.watch).await?;
+            months::kept(conn, self.organisation, yesterday).await?;
         }
         Ok(())
     }

@@ -20,19 +20,20 @@ const CARDS: usize = 7;
 const TERMINALS: [&str; 4] = ["linde-kassa-1", "linde-kassa-2", "wilg-kassa-1", "linde-wasmachine"];
 
 /// Everything of the organisation that a run must know, in an order that is the same each time. Whose card has expired
-/// or who has left is not in it: the demo's cards expired while the world was under way.
+/// or who has left is not in it: the demo's cards expired while the world was under way. Nor is whose budget is set aside for
+/// what is agreed: the model knows of no agreements.
 const SQL: &str = "
 WITH euros AS (
     SELECT wallet.*, card.id AS card, card.tap_limit_cents, card.day_limit_cents, card.pin_free_cents
     FROM wallet JOIN card ON card.wallet = wallet.id
-    WHERE wallet.unit = 1 AND wallet.status = 1 AND card.status = 1 AND card.expires_on > current_date
+    WHERE wallet.unit = 1 AND wallet.status = 1 AND wallet.budget_held = 0 AND card.status = 1 AND card.expires_on > current_date
 ), prices AS (
     SELECT price_list, json_agg(json_build_object('service', service, 'buyer', buyer, 'cents', price_cents,
         'kind', (ARRAY['care', 'included', 'activity', 'extra', 'own'])[kind]) ORDER BY name, buyer) AS prices
     FROM price JOIN service ON service.id = service GROUP BY price_list
 )
 SELECT json_build_object(
-    'scheme', (SELECT json_build_object('extras_from_budget', extras_from_budget,
+    'scheme', (SELECT json_build_object('unplanned_collective', unplanned = 2, 'extras_from_budget', extras_from_budget,
         'extras_from_savings', extras_from_savings, 'care_from_savings', care_from_savings = 2)
         FROM scheme WHERE unit = 1),
     'price_lists', (SELECT json_agg(json_build_object('location', location, 'version', version, 'prices', prices,

@@ -77,6 +77,7 @@ const fn sales_of(kind: Kind) -> &'static str {
 
 fn columns(scheme: Scheme, kind: Kind) -> Vec<&'static str> {
     let row: &[(&'static str, bool)] = match kind {
+        Kind::Care if scheme.unplanned_collective => &[],
         Kind::Care => &[("reserve", true), ("budget", true), ("savings", scheme.care_from_savings)],
         Kind::Included => &[("budget", true)],
         Kind::Activity => &[("budget", true), ("savings", true), ("credit", true)],
@@ -151,6 +152,7 @@ fn pull(scheme: Scheme, pots: &mut Pots, line: usize, item: Item, manner: Manner
     }
     if rest > 0 {
         let from = match (item.kind, manner) {
+            (Kind::Care, _) if scheme.unplanned_collective => "collective",
             (Kind::Care, _) => "care_overrun",
             (Kind::Included, _) => "included_overrun",
             (_, Manner::Delivered) => "offline_loss",
