@@ -22,6 +22,9 @@ folder=""
 service_pid=""
 # a till that waits to be let in
 enrolling_pid=""
+# the till that serves its page, and where
+page_pid=""
+till_page=""
 steps=0
 wrong=()
 is_told=true
@@ -138,9 +141,27 @@ stop_service() {
     return 1
 }
 
+# Whether this is the till that a demo started.
+is_page() {
+    [ -r "/proc/$1/cmdline" ] && [[ "$(tr '\0' '\n' <"/proc/$1/cmdline")" == *"firmware-sim"*$'\n'"$folder/page"$'\n'* ]]
+}
+
+stop_page() {
+    is_page "$1" || return 0
+    kill "$1" 2>/dev/null || return 0
+    for _ in {1..100}; do
+        is_page "$1" || return 0
+        sleep 0.1
+    done
+}
+
 # Stops what an earlier demo left running here. False if there was nothing.
 stop_earlier() {
     local pid
+    if pid="$(cat "$folder/page.pid" 2>/dev/null)"; then
+        stop_page "$pid"
+        rm -f "$folder/page.pid"
+    fi
     pid="$(cat "$folder/service.pid" 2>/dev/null)" && is_service "$pid" || return 1
     stop_service "$pid" || exit 1
     rm -f "$folder/service.pid"
@@ -151,6 +172,7 @@ at_exit() {
     local status=$?
     trap - EXIT INT TERM HUP
     if [ -n "$enrolling_pid" ]; then kill "$enrolling_pid" 2>/dev/null || true; fi
+    if [ -n "$page_pid" ]; then stop_page "$page_pid"; fi
     if [ -n "$service_pid" ]; then
         if [ $status -gt 128 ]; then printf '\nStopping the demo.\n'; fi
         if is_service "$service_pid"; then stop_service "$service_pid" || status=1; fi
@@ -424,6 +446,7 @@ story() {
     lost_card
     cut_off
     new_keys
+    in_the_browser
     own_money_never_pays_for_care
     verified
 }
@@ -889,6 +912,80 @@ WHERE debit = ledger.account(1, 1, 1, 4);"
     fi
 }
 
+# What a browser asks the till that serves its page: `asks sale '{"lines":[]}'`, or `asks view`. Its answer is on standard output.
+asks() {
+    local rest="${till_page#http://}" body="${2-}" method=POST line
+    local authority="${rest%%/*}"
+    [ -n "$body" ] || method=GET
+    exec 3<>"/dev/tcp/${authority%:*}/${authority##*:}" || return
+    printf '%s /api/%s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\nContent-Type: application/json\r\nX-Pasje: till\r\nContent-Length: %d\r\n\r\n%s' \
+        "$method" "$1" "$authority" "${#body}" "$body" >&3
+    while IFS= read -r -t 10 line <&3 && [ "$line" != $'\r' ]; do :; done
+    cat <&3
+    exec 3<&-
+}
+
+# Until the sale on the page is so far, ten seconds at most: `is_at ended`.
+is_at() {
+    for _ in {1..100}; do
+        [[ "$(asks view | jq -r .sale.stage)" == $1 ]] && return
+        sleep 0.1
+    done
+    return 1
+}
+
+in_the_browser() {
+    chapter "A till in the browser"
+    local coffee wine view
+    mkdir -p "$folder/page"
+    "$pasje" --data "$folder/data" terminal add --location "De Linde (fictief)" --name "Restaurant, kassa in de browser" \
+        --out "$folder/page/terminal.json" >/dev/null
+    # in a session of its own, as the service is
+    setsid "$simulator" till --folder "$folder/page" --service "$service" --page "$(free_address 8090)" --staff "$staff" \
+        --tray "$cards/01-appelbloesem.json" --tray "$cards/02-beukenoot.json" --tray "$cards/05-esdoorn.json" \
+        --tray "$cards/08-hazelaar.json" --tray "$cards/14-nagelkruid.json" >"$folder/page.out" 2>&1 </dev/null &
+    page_pid=$!
+    echo "$page_pid" >"$folder/page.pid"
+    for _ in {1..100}; do
+        till_page="$(grep -o 'http://[^ ]*' "$folder/page.out" || true)"
+        [ -z "$till_page" ] || break
+        sleep 0.1
+    done
+    step "A till serves its page to the browser beside it: tiles, bill, tap, answer."
+    page "$till_page"
+
+    step "Coffee and a glass of wine, rung up on the page, and mw. Appelbloesem holds up her card."
+    for _ in {1..100}; do
+        [[ "$(asks view | jq -r .assortment)" == null ]] || break
+        sleep 0.1
+    done
+    coffee="$(asks assortment | jq -r '.services[] | select(.name == "Koffie") | .id')"
+    wine="$(asks assortment | jq -r '.services[] | select(.name == "Glas wijn") | .id')"
+    asks sale "{\"lines\":[{\"service\":\"$coffee\",\"quantity\":1},{\"service\":\"$wine\",\"quantity\":1}]}" >/dev/null
+    is_at 'tap*' && asks tap '{"card":"mw. Appelbloesem"}' >/dev/null
+    is_at ended || true
+    view="$(asks view)"
+    if [ "$(jq -r .sale.client.headline <<<"$view")" = Betaald ]; then
+        as_told "the client reads: Betaald"
+        jq -r '.sale.lines[] | "\(.quantity) × \(.name): \(.legs | map("\(.purse) \(.amount)") | join(", "))"' <<<"$view" |
+            while IFS= read -r line; do as_told "staff see: $line"; done
+    else
+        not_as_told "$(jq -c .sale <<<"$view")"
+    fi
+
+    step "What was sold a moment ago is voided with a touch, and comes back to who paid."
+    asks void "{\"sale\":\"$(jq -r '.history[0].id' <<<"$view")\"}" >/dev/null
+    for _ in {1..100}; do
+        [ "$(asks view | jq -r '.history[0].outcome')" != voided ] || break
+        sleep 0.1
+    done
+    if [ "$(asks view | jq -r '.history[0].outcome')" = voided ]; then
+        as_told "voided"
+    else
+        not_as_told "$(asks view | jq -c '.history[0]')"
+    fi
+}
+
 verified() {
     chapter "pasje verify"
     step "Every check of the ledger holds, after lunch and all of this."
@@ -932,12 +1029,13 @@ finish() {
         return
     fi
     # it stays: what stops it at the end must not
-    service_pid=""
+    service_pid="" page_pid=""
     local shown="${folder#"$PWD"/}" tools="${programs#"$PWD"/}"
     cat <<TEXT
 
-The service goes on running (process $(cat "$folder/service.pid")):
+The service goes on running (process $(cat "$folder/service.pid")), and a till with its page:
 
+  ring up here      $till_page
   terminals ask at  $service
   described at      $service/api/docs/
   metrics at        $metrics_page

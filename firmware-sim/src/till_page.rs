@@ -9,3 +9,7 @@ pub mod serve;
 pub mod snapshot;
 pub mod view;
 pub mod words;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests;

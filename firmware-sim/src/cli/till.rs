@@ -72,9 +72,9 @@ pub(super) struct TillArguments {
     /// Serves the till's page to the browser on this machine, at this address; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS:PORT", conflicts_with_all = ["sell", "card", "by_name", "forward", "status"])]
     page: Option<SocketAddr>,
-    /// With --page: virtual cards that can be held to the till with a click, the card files of a folder
-    #[arg(long, value_name = "FOLDER", requires = "page", conflicts_with = "reader")]
-    tray: Option<PathBuf>,
+    /// With --page: a virtual card that can be held to the till with a click, or all of a folder; may be said more than once
+    #[arg(long, value_name = "FILE|FOLDER", requires = "page", conflicts_with = "reader")]
+    tray: Vec<PathBuf>,
     /// Sends what waits, and ends; status 1 if something still waits
     #[arg(long)]
     forward: bool,
@@ -131,9 +131,9 @@ pub(super) async fn run(arguments: TillArguments) -> Result<ExitCode, Failure> {
         });
     }
     if let Some(address) = arguments.page {
-        let cards = match &arguments.tray {
-            Some(folder) => Cards::Tray(page::tray(folder)?),
-            None => Cards::Reader(arguments.reader.options()),
+        let cards = match arguments.tray.as_slice() {
+            [] => Cards::Reader(arguments.reader.options()),
+            tray => Cards::Tray(page::tray(tray)?),
         };
         let (desk, left) = page::run(counter.desk, cards, arguments.staff, address, language).await?;
         return match left {

@@ -33,7 +33,3 @@ pub fn find(path: &str, language: Language) -> Option<(&'static str, Bytes)> {
     Some((kind, Bytes::from_static(bytes)))
 }
 
-/// The bytes of all files that a first visit reads.
-pub fn first_page_bytes() -> usize {
-    FILES.iter().map(|(_, bytes)| bytes.len()).sum()
-}

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use firmware_sim::desk::Desk;
 use firmware_sim::files::CardOnFile;
@@ -47,17 +47,23 @@ pub(super) async fn run(
     Ok(driver.run().await)
 }
 
-/// The virtual cards of a folder, by what stands on them: a tray for a demo.
-pub(super) fn tray(folder: &Path) -> Result<Vec<(String, PathBuf)>, Failure> {
-    let entries = std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+/// Virtual cards by what stands on them, of files and folders: a tray for a demo.
+pub(super) fn tray(named: &[PathBuf]) -> Result<Vec<(String, PathBuf)>, Failure> {
     let mut tray = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(|error| format!("{}: {error}", folder.display()))?.path();
-        if path.extension().is_some_and(|ending| ending == "json")
-            // what is no card is something else's file
-            && let Ok(card) = CardOnFile::open(&path)
-        {
-            tray.push((card.label.clone(), path));
+    for path in named {
+        if !path.is_dir() {
+            tray.push((CardOnFile::open(path)?.label.clone(), path.clone()));
+            continue;
+        }
+        let unreadable = |error| format!("{}: {error}", path.display());
+        for entry in std::fs::read_dir(path).map_err(unreadable)? {
+            let path = entry.map_err(unreadable)?.path();
+            if path.extension().is_some_and(|ending| ending == "json")
+                // what is no card is something else's file
+                && let Ok(card) = CardOnFile::open(&path)
+            {
+                tray.push((card.label.clone(), path));
+            }
         }
     }
     tray.sort();
@@ -70,7 +76,7 @@ pub(super) fn tray(folder: &Path) -> Result<Vec<(String, PathBuf)>, Failure> {
         }
     }
     if tray.is_empty() {
-        return Err(format!("{} has no virtual card", folder.display()).into());
+        return Err("there is no virtual card for the tray".into());
     }
     Ok(tray)
 }
