@@ -14,7 +14,7 @@ const PARTS = {
 
 async function part(name, use) {
   try {
-    use(await PARTS[name]());
+    await use(await PARTS[name]());
   } catch {
     state.refusal = say("gone");
     changed();
