@@ -54,8 +54,10 @@ function price(one) {
 
 function tile(one, hue, isFirst) {
   const quantity = quantityOf(one.id);
-  const badge = quantity > 0 && make("span", { class: "badge" },
-    make("span", { "aria-hidden": "true" }, `${quantity}×`), make("span", { class: "unseen" }, `, ${say("on-bill", { count: quantity })}`));
+  const badge = quantity > 0 && [
+    make("span", { class: "badge", "aria-hidden": "true" }, `${quantity}×`),
+    make("span", { class: "unseen" }, `, ${say("on-bill", { count: quantity })}`),
+  ];
   const name = nameOf(one);
   return make("button", {
     type: "button",
@@ -121,6 +123,7 @@ export function drawTiles() {
     fill(panel, make("p", { class: "nothing" }, say(search ? "found-none" : state.assortment ? "nothing-sold" : "loading")));
     return;
   }
+  panel.classList.toggle("is-many", services.length > ALL_AT_ONCE_MAX);
   const names = categories();
   const groups = names.map((name) => services.filter((service) => (service.category ?? "") === name));
   const held = panel.contains(document.activeElement) ? document.activeElement.dataset.key : services[0].id;
