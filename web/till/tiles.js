@@ -2,7 +2,7 @@
 
 import { announce } from "./announce.js";
 import { basket, dearest, hasOnePrice } from "./basket.js";
-import { byId, fill, hasChanged, make } from "./dom.js";
+import { byId, fill, hasChanged, letGo, make } from "./dom.js";
 import { prefs } from "./prefs.js";
 import { add } from "./selling.js";
 import { changed, saleShown, service, state } from "./state.js";
@@ -67,8 +67,7 @@ function tile(one, hue, isFirst) {
     "data-quantity": quantity,
     tabindex: isFirst ? 0 : -1,
     click: () => add(one.id),
-    // a touch leaves the focus alone, so that Enter pays after it
-    mousedown: (event) => event.preventDefault(),
+    mousedown: letGo,
   },
   make("span", { class: "name" }, name),
   make("span", { class: "price" }, price(one), one.asks_age && make("span", { class: "mark" }, say("age-mark"))),
@@ -85,7 +84,7 @@ function drawTabs() {
     "aria-selected": String(name === category),
     tabindex: name === category || (category === null && name === "*") ? 0 : -1,
     click: () => choose(name),
-    mousedown: (event) => event.preventDefault(),
+    mousedown: letGo,
   }, name === "*" ? say("all") : name || say("other"))));
   byId("tabs").setAttribute("aria-label", say("categories"));
   byId("tabs").hidden = tabs.length === 0;
