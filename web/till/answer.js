@@ -42,7 +42,7 @@ function leftOut(sale) {
 
 function leg(one) {
   return make("li", {}, make("span", {}, one.purse), make("span", { class: "amount" }, one.amount),
-    one.why && one.why !== one.purse && make("span", { class: "quiet" }, one.why));
+    one.why && one.why.toLowerCase() !== one.purse.toLowerCase() && make("span", { class: "quiet" }, one.why));
 }
 
 function line(one, sale) {
@@ -89,7 +89,7 @@ export function staffSide(sale) {
     state.refusal && note(state.refusal),
     !isNot && sale.words.map(note),
     (sale.who || sale.total) && make("p", { class: "pair who" }, make("strong", {}, sale.who ?? ""), make("strong", { class: "amount" }, sale.total ?? "")),
-    sale.is_offline && make("p", {}, say("offline-sale")),
+    sale.is_offline && sale.words.length === 0 && make("p", {}, say("offline-sale")),
     leftOut(sale),
     make("div", { class: "ways" }, onward(), make("div", { class: "choices" }, ways(sale))),
     details(sale, isNot ? sale.words : []));

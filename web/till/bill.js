@@ -1,7 +1,7 @@
 // The bill at the right: lines with their quantities, the most it can cost, and the way to pay.
 
 import { atMost, basket, dearest, pieces } from "./basket.js";
-import { button, byId, fill, hasChanged, icon, make } from "./dom.js";
+import { button, byId, fill, hasChanged, icon, letGo, make } from "./dom.js";
 import { prefs } from "./prefs.js";
 import { add, canPay, empty, lastSale, pay, ringUp } from "./selling.js";
 import { changed, isPaying, saleShown, service, state } from "./state.js";
@@ -12,7 +12,7 @@ let isOpen = false;
 
 function stepper(id, name, quantity) {
   const step = (key, by, picture) => button("", () => add(id, by), {
-    key: `${key} ${id}`, icon: picture, kind: "square", "aria-label": say(key, { name }),
+    key: `${key} ${id}`, icon: picture, kind: "square", "aria-label": say(key, { name }), mousedown: letGo,
   });
   return make("div", { class: "steps" }, step("less", -1, "minus"), make("output", {}, String(quantity)), step("more", 1, "plus"));
 }

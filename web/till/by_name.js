@@ -59,18 +59,22 @@ function stopped() {
   });
 }
 
-async function choose(client) {
-  const sale = saleShown();
-  if (basket.lines.size === 0) for (const line of sale?.lines ?? []) change(line.service, line.quantity);
+function choose(client) {
   closeDialog();
-  if (isPaying()) {
-    await stop();
-    await stopped();
-  }
   pay(client.wallet);
 }
 
-export function openByName() {
+/** Who goes on by name waits for no card any more: the bill stays. */
+async function leaveCard() {
+  const sale = saleShown();
+  if (sale?.kind === "sale" && basket.lines.size === 0) for (const line of sale.lines) change(line.service, line.quantity);
+  if (!isPaying()) return;
+  await stop();
+  await stopped();
+}
+
+export async function openByName() {
+  await leaveCard();
   if (!state.view?.staff) {
     openStaff(say("staff-needed"), openByName);
     return;

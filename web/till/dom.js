@@ -49,6 +49,12 @@ export function fill(container, ...children) {
   if (key) container.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
 }
 
+/** For `mousedown`: a touch takes the focus nowhere, so that Enter pays after it and presses no button again. */
+export function letGo(event) {
+  event.preventDefault();
+  byId("tiles").focus({ preventScroll: true });
+}
+
 const shownAs = new WeakMap();
 
 /**

@@ -14,6 +14,8 @@ let open = null;
 let asking = null;
 let returned = new Map();
 let refusal = null;
+/** Sales that the till was asked to undo, whole or in part. */
+const wanted = new Set();
 
 function askAbout(what) {
   refusal = null;
@@ -27,7 +29,9 @@ async function undo(verb, body) {
     refusal = words;
     drawDialog();
   };
-  if (await ask(verb, body, refused)) closeDialog();
+  if (!(await ask(verb, body, refused))) return;
+  wanted.add(body.sale);
+  askAbout(null);
 }
 
 function voiding(sale) {
@@ -40,6 +44,7 @@ function voiding(sale) {
 }
 
 function refunding(sale) {
+  const sold = sale.lines.map((one, at) => ({ line: at, ...one })).filter((one) => one.state === "sold");
   const line = (one) => {
     const quantity = returned.get(one.line) ?? 0;
     const step = (by) => () => {
@@ -56,7 +61,7 @@ function refunding(sale) {
   const lines = [...returned].filter(([, quantity]) => quantity > 0).map(([number, quantity]) => ({ line: number, quantity }));
   return [
     make("p", {}, make("strong", {}, say("refund-title"))),
-    make("ul", {}, sale.lines.filter((one) => one.state === "sold").map(line)),
+    make("ul", {}, sold.map(line)),
     make("div", { class: "row" },
       button(say("refund-do"), () => lines.length > 0 && undo("refund", { sale: sale.id, lines }), { key: "refund-do", icon: "back", kind: "main", "aria-disabled": lines.length === 0 ? "true" : null }),
       button(say("void-no"), () => askAbout(null), { key: "void-no" })),
@@ -68,7 +73,9 @@ function choices(sale) {
     closeDialog();
     ringUp(sale.lines);
   };
+  const isUnderway = wanted.has(sale.id) && sale.outcome !== "voided";
   return make("div", { class: "choices" },
+    isUnderway && make("p", { class: "grow", role: "status" }, say("undo-asked")),
     button(say("sell-again"), again, { key: `again ${sale.id}`, icon: "again" }),
     sale.can_refund && button(say("refund"), () => askAbout("refund"), { key: `refund ${sale.id}`, icon: "back" }),
     sale.can_void && button(say("void"), () => askAbout("void"), { key: `void ${sale.id}`, icon: "close" }));

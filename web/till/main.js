@@ -3,21 +3,21 @@
 import { announceNow } from "./announce.js";
 import { drawBill } from "./bill.js";
 import { drawClientScreen } from "./client.js";
-import { drawDialog, startDialog } from "./dialog.js";
+import { closeDialog, drawDialog, startDialog } from "./dialog.js";
 import { byId, hasChanged, loadIcons } from "./dom.js";
 import { startKeys } from "./keys.js";
 import { listen } from "./link.js";
 import { pinKey } from "./pin.js";
 import { prefs, showTheme } from "./prefs.js";
 import { drawSheet } from "./sheet.js";
-import { state, watch } from "./state.js";
+import { isPaying, state, watch } from "./state.js";
 import { drawTiles, startTiles } from "./tiles.js";
 import { drawTop } from "./top.js";
 import { readAhead } from "./ways.js";
 import { loadWords, say } from "./words.js";
 
 const RETRY_MS = 1500;
-const AHEAD_MS = 1000;
+const AHEAD_MS = 3000;
 const isClientSide = new URLSearchParams(location.search).get("side") === "client";
 const told = { refusal: null, isGone: false };
 
@@ -38,6 +38,8 @@ function startStaffSide() {
     drawTiles();
     drawBill();
     drawSheet();
+    // what comes back is shown on the sheet, not behind the sales it was chosen from
+    if (isPaying() && state.view.sale.kind !== "sale") closeDialog();
     if (hasChanged(byId("dialog"), state.view?.till, state.view?.staff, state.view?.history, state.isGone, prefs.language)) drawDialog();
     announceTrouble();
   });

@@ -2,7 +2,7 @@
 
 import { announce } from "./announce.js";
 import { basket, dearest, hasOnePrice } from "./basket.js";
-import { byId, fill, hasChanged, make } from "./dom.js";
+import { byId, fill, hasChanged, letGo, make } from "./dom.js";
 import { prefs } from "./prefs.js";
 import { add } from "./selling.js";
 import { changed, saleShown, service, state } from "./state.js";
@@ -54,8 +54,10 @@ function price(one) {
 
 function tile(one, hue, isFirst) {
   const quantity = quantityOf(one.id);
-  const badge = quantity > 0 && make("span", { class: "badge" },
-    make("span", { "aria-hidden": "true" }, `${quantity}×`), make("span", { class: "unseen" }, `, ${say("on-bill", { count: quantity })}`));
+  const badge = quantity > 0 && [
+    make("span", { class: "badge", "aria-hidden": "true" }, `${quantity}×`),
+    make("span", { class: "unseen" }, `, ${say("on-bill", { count: quantity })}`),
+  ];
   const name = nameOf(one);
   return make("button", {
     type: "button",
@@ -65,8 +67,7 @@ function tile(one, hue, isFirst) {
     "data-quantity": quantity,
     tabindex: isFirst ? 0 : -1,
     click: () => add(one.id),
-    // a touch leaves the focus alone, so that Enter pays after it
-    mousedown: (event) => event.preventDefault(),
+    mousedown: letGo,
   },
   make("span", { class: "name" }, name),
   make("span", { class: "price" }, price(one), one.asks_age && make("span", { class: "mark" }, say("age-mark"))),
@@ -83,7 +84,7 @@ function drawTabs() {
     "aria-selected": String(name === category),
     tabindex: name === category || (category === null && name === "*") ? 0 : -1,
     click: () => choose(name),
-    mousedown: (event) => event.preventDefault(),
+    mousedown: letGo,
   }, name === "*" ? say("all") : name || say("other"))));
   byId("tabs").setAttribute("aria-label", say("categories"));
   byId("tabs").hidden = tabs.length === 0;
@@ -121,6 +122,7 @@ export function drawTiles() {
     fill(panel, make("p", { class: "nothing" }, say(search ? "found-none" : state.assortment ? "nothing-sold" : "loading")));
     return;
   }
+  panel.classList.toggle("is-many", services.length > ALL_AT_ONCE_MAX);
   const names = categories();
   const groups = names.map((name) => services.filter((service) => (service.category ?? "") === name));
   const held = panel.contains(document.activeElement) ? document.activeElement.dataset.key : services[0].id;

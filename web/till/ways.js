@@ -1,5 +1,6 @@
 // The ways to what is not needed at every sale: read after the first page, so that it is small.
 
+import { make } from "./dom.js";
 import { changed, state } from "./state.js";
 import { say } from "./words.js";
 
@@ -12,9 +13,20 @@ const PARTS = {
   voice: () => import("./voice.js"),
 };
 
+let styled = null;
+
+/** Their style, once. */
+function style() {
+  styled ??= new Promise((done) => {
+    document.head.append(make("link", { rel: "stylesheet", href: "/till/dialogs.css", load: done, error: done }));
+  });
+  return styled;
+}
+
 async function part(name, use) {
   try {
-    use(await PARTS[name]());
+    const [found] = await Promise.all([PARTS[name](), style()]);
+    await use(found);
   } catch {
     state.refusal = say("gone");
     changed();
@@ -32,5 +44,6 @@ export const tell = (sale) => part("voice", (found) => found.tell(sale));
 
 /** Reads them while nothing else is to be done: they must be there when the local process is not. */
 export function readAhead() {
+  style();
   for (const read of Object.values(PARTS)) read().catch(() => {});
 }

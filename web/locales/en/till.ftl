@@ -117,6 +117,7 @@ void = Void the whole sale
 void-sure = Void the whole sale?
 void-yes = Yes, void it
 void-no = No, leave it
+undo-asked = The till gives this back.
 refund = Take something back
 refund-title = What comes back?
 refund-do = Refund

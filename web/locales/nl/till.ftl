@@ -117,6 +117,7 @@ void = Annuleer hele bon
 void-sure = De hele bon annuleren?
 void-yes = Ja, annuleer
 void-no = Nee, laat staan
+undo-asked = De kassa geeft dit terug.
 refund = Neem iets terug
 refund-title = Wat komt er terug?
 refund-do = Boek terug
