@@ -34,31 +34,45 @@ export function saleLines() {
   return [...basket.lines].map(([service, quantity]) => ({ service, quantity }));
 }
 
+const FIELDS = { EUR: "price_cents", MIN: "minutes", PNT: "points" };
+
+/** What the organisation's budgets are counted in, as the till knows it. */
+let units = ["EUR"];
+
+export function countIn(known) {
+  units = known?.length > 0 ? known : ["EUR"];
+}
+
 /**
- * What the dearest buyer pays for one: `[unit, minor]`. A service with a price in minutes or points is shown in those,
- * so that no euros stand beside a budget of time.
+ * What the dearest buyer pays for one: `[field, minor]`, in what the organisation counts in, so that no euros stand beside a budget
+ * of time. Null where that depends on whose card it is: some count in one thing and some in another.
  */
 export function dearest(service) {
-  for (const unit of ["minutes", "points", "price_cents"]) {
-    const prices = service.prices.map((price) => price[unit]).filter((minor) => minor !== null && minor !== undefined);
-    if (prices.length > 0) return [unit, Math.max(...prices)];
+  const isOwn = service.prices.every((price) => price.kind === "own");
+  if (units.length > 1 && !isOwn) return null;
+  // what has no price in points or minutes is paid in euros of one's own
+  for (const field of [FIELDS[units[0]], "price_cents"]) {
+    const prices = service.prices.map((price) => price[field]).filter((minor) => minor !== null && minor !== undefined);
+    if (prices.length > 0) return [field, Math.max(...prices)];
   }
   return ["price_cents", 0];
 }
 
 /** Whether every buyer pays the same. */
 export function hasOnePrice(service) {
-  const [unit] = dearest(service);
+  const [unit] = dearest(service) ?? [];
   return new Set(service.prices.map((price) => price[unit] ?? null)).size <= 1;
 }
 
-/** The sum by unit: minutes and euros are never added. */
+/** The sum by unit: minutes and euros are never added. Null where one price depends on the card. */
 export function atMost(find) {
   const sums = new Map();
   for (const [id, quantity] of basket.lines) {
     const service = find(id);
     if (!service) continue;
-    const [unit, minor] = dearest(service);
+    const dear = dearest(service);
+    if (!dear) return null;
+    const [unit, minor] = dear;
     sums.set(unit, (sums.get(unit) ?? 0) + minor * quantity);
   }
   return [...sums];

@@ -20,15 +20,16 @@ function stepper(id, name, quantity) {
 function line([id, quantity]) {
   const one = service(id);
   const name = one ? nameOf(one) : id;
-  const [unit, minor] = one ? dearest(one) : ["price_cents", 0];
+  const dear = one ? dearest(one) : null;
   return make("li", { class: `line${id === basket.last ? " is-last" : ""}` },
-    make("div", { class: "what" }, make("span", { class: "name" }, name), make("span", { class: "amount small quiet" }, amount(unit, minor * quantity))),
+    make("div", { class: "what" }, make("span", { class: "name" }, name), dear && make("span", { class: "amount small quiet" }, amount(dear[0], dear[1] * quantity))),
     stepper(id, name, quantity));
 }
 
-/** What the dearest buyer pays, by unit. */
+/** What the dearest buyer pays, by unit; nothing where that depends on the card. */
 export function atMostWords() {
-  return atMost(service).filter(([, minor]) => minor > 0).map(([unit, minor]) => amount(unit, minor)).join(" + ") || say("free");
+  const most = atMost(service);
+  return most && (most.filter(([, minor]) => minor > 0).map(([unit, minor]) => amount(unit, minor)).join(" + ") || say("free"));
 }
 
 function nothingYet() {
@@ -50,9 +51,10 @@ function refusal() {
 
 function foot() {
   const can = canPay();
-  const total = make("p", { class: "total" },
+  const most = atMostWords();
+  const total = most && make("p", { class: "total" },
     make("span", {}, make("span", { class: "quiet" }, `${say("at-most")} `), make("span", { class: "unseen" }, `(${say("at-most-help")}) `)),
-    make("strong", { class: "amount" }, atMostWords()));
+    make("strong", { class: "amount" }, most));
   const open = button(sayCount("items", pieces()), () => {
     isOpen = !isOpen;
     changed();

@@ -1,5 +1,6 @@
 // The local process: its events, its routes. It decides, the page shows.
 
+import { countIn } from "./basket.js";
 import { prefs } from "./prefs.js";
 import { changed, state, takeView } from "./state.js";
 import { say } from "./words.js";
@@ -17,6 +18,7 @@ async function loadAssortment(version) {
   const answer = await fetch(`/api/assortment?lang=${prefs.language}`).catch(() => null);
   if (!answer?.ok) return;
   state.assortment = await answer.json();
+  countIn(state.assortment.units);
   state.assortment.shownFor = version;
   changed();
 }

@@ -27,7 +27,7 @@ function tray() {
 
 function onTheBill(sale) {
   const lines = sale.lines.map((line) => make("li", {}, make("span", {}, `${line.quantity} × ${line.name}`)));
-  const hasTotal = sale.kind === "sale" && basket.lines.size > 0;
+  const hasTotal = sale.kind === "sale" && basket.lines.size > 0 && atMostWords() !== null;
   return make("section", { class: "rung" },
     make("h3", {}, say("on-this-bill")),
     make("ul", {}, lines),

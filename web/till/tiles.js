@@ -47,7 +47,9 @@ function found() {
 }
 
 function price(one) {
-  const [unit, minor] = dearest(one);
+  const dear = dearest(one);
+  if (!dear) return "";
+  const [unit, minor] = dear;
   if (minor === 0) return say("free");
   return hasOnePrice(one) ? amount(unit, minor) : say("up-to", { amount: amount(unit, minor) });
 }

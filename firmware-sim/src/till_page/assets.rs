@@ -32,4 +32,3 @@ pub fn find(path: &str, language: Language) -> Option<(&'static str, Bytes)> {
     }
     Some((kind, Bytes::from_static(bytes)))
 }
-

@@ -84,9 +84,10 @@ fn a_line_that_is_left_out_is_named_to_the_client_and_its_reason_to_staff() {
         r#""outcome":"approved_in_part","legs":[{"line":0,"from":"budget","to":"extra_sales","unit":"EUR","amount":250,
            "why":"scheme_allows"}],"left_out":[{"line":1,"reason":"insufficient_funds"}]"#,
     );
-    for (language, wine, headline) in
-        [(Language::Dutch, "3 × Glas wijn", "Een deel is betaald"), (Language::English, "3 × Glass of wine", "A part is paid")]
-    {
+    for (language, wine, headline) in [
+        (Language::Dutch, "3 × Glas wijn", "Een deel is betaald"),
+        (Language::English, "3 × Glass of wine", "A part is paid"),
+    ] {
         let sale = view(&snapshot, language).sale.unwrap();
         assert_eq!((sale.client.headline, sale.client.left_out.as_slice()), (headline, [wine.to_owned()].as_slice()));
         assert_eq!((sale.lines[0].state, sale.lines[1].state), ("sold", "left_out"));
@@ -131,7 +132,8 @@ fn both_languages_have_every_word_and_every_argument() {
         assert!(fluent_syntax::parser::parse(text).is_ok(), "a file of words cannot be read whole");
     }
     let arguments = |text: &str| {
-        let mut found: Vec<String> = text.split("{$").skip(1).filter_map(|rest| Some(rest.split_once('}')?.0.to_owned())).collect();
+        let mut found: Vec<String> =
+            text.split("{$").skip(1).filter_map(|rest| Some(rest.split_once('}')?.0.to_owned())).collect();
         found.sort();
         found
     };
