@@ -159,9 +159,15 @@ impl Page {
         };
         let prices = |service: Uuid| -> Vec<_> {
             let prices = assortment.price_list.prices.iter().filter(|price| price.service == service);
+            // what there is not is left out: a page of hundreds of services is read on slow machines too
             let shown = prices.map(|price| {
-                json!({ "buyer": price.buyer, "kind": price.kind, "price_cents": price.price_cents,
-                        "minutes": price.minutes, "points": price.points })
+                let mut shown = json!({ "buyer": price.buyer, "kind": price.kind, "price_cents": price.price_cents });
+                for (unit, minor) in [("minutes", price.minutes), ("points", price.points)] {
+                    if let Some(minor) = minor {
+                        shown[unit] = minor.into();
+                    }
+                }
+                shown
             });
             shown.collect()
         };
