@@ -42,6 +42,10 @@ await play(async () => {
     const view = await (await fetch("/api/view?lang=nl")).json();
     return view.history[0].outcome === "voided";
   });
+  await dialog.getByText("geannuleerd").first().waitFor();
+  await barriers(page, "voided");
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "hidden" });
 
   // own money pays the wine, and then there is none for coffee
   await ring(page, "Wijn");
