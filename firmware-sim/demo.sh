@@ -938,7 +938,7 @@ in_the_browser() {
     chapter "A till in the browser"
     local coffee wine view
     mkdir -p "$folder/page"
-    "$pasje" --data "$folder/data" terminal add --location "De Linde (fictief)" --name "Restaurant, kassa in de browser" \
+    "$pasje" --data "$folder/data" terminal add --location "$(jq -r .location "$terminals/linde-kassa-1.json")" --name "Restaurant, kassa 3" \
         --out "$folder/page/terminal.json" >/dev/null
     # in a session of its own, as the service is
     setsid "$simulator" till --folder "$folder/page" --service "$service" --page "$(free_address 8090)" --staff "$staff" \
@@ -947,7 +947,7 @@ in_the_browser() {
     page_pid=$!
     echo "$page_pid" >"$folder/page.pid"
     for _ in {1..100}; do
-        till_page="$(grep -o 'http://[^ ]*' "$folder/page.out" || true)"
+        till_page="$(grep -so 'http://[^ ]*' "$folder/page.out" || true)"
         [ -z "$till_page" ] || break
         sleep 0.1
     done
