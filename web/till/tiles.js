@@ -54,6 +54,9 @@ function price(one) {
   return hasOnePrice(one) ? amount(unit, minor) : say("up-to", { amount: amount(unit, minor) });
 }
 
+/** A word that does not fit a tile at full size: rather smaller than broken. */
+const hasLongWord = (name) => name.split(/[\s-]/).some((word) => word.length > 10);
+
 function tile(one, hue, isFirst) {
   const quantity = quantityOf(one.id);
   const badge = quantity > 0 && [
@@ -63,7 +66,7 @@ function tile(one, hue, isFirst) {
   const name = nameOf(one);
   return make("button", {
     type: "button",
-    class: `tile hue-${hue}${name.length > 26 ? " is-long" : ""}${quantity > 0 ? " is-chosen" : ""}`,
+    class: `tile hue-${hue}${name.length > 26 ? " is-long" : ""}${hasLongWord(name) ? " has-long-word" : ""}${quantity > 0 ? " is-chosen" : ""}`,
     "data-key": one.id,
     "data-hue": hue,
     "data-quantity": quantity,

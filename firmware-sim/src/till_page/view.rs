@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use card_protocol::script::Change;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -15,7 +16,7 @@ use crate::phrases::{self, Language};
 use crate::price_list::Assortment;
 use crate::reader::ReaderFault;
 use crate::request::SaleLine;
-use crate::till::{Link, State};
+use crate::till::{CardTold, Link, State};
 use crate::till_words::{self, Paid};
 
 /// All that a page shows.
@@ -296,7 +297,10 @@ impl Words<'_> {
                     words.push(capital(phrases::reason(reason, self.language)));
                 }
                 let paid = if is_sold { Paid::Yes } else { Paid::No };
-                words.extend(till_words::card_told(*card, paid, self.language));
+                // who has paid need not hear what asks for nothing: that the card was gone already, or was updated
+                if !is_sold || is_for_staff(*card) {
+                    words.extend(till_words::card_told(*card, paid, self.language));
+                }
                 words.extend(nonsense.clone());
                 self.answered(&answer, lines, is_by_name, words)
             }
@@ -457,6 +461,14 @@ impl Words<'_> {
         }
         let sums = sums.into_iter().rev();
         sums.map(|(unit, sum)| phrases::amount(unit, sum, self.language)).collect::<Vec<_>>().join(" + ")
+    }
+}
+
+fn is_for_staff(told: CardTold) -> bool {
+    match told {
+        CardTold::Refused => true,
+        CardTold::ToldWithScript(script) => script.change == Change::Block,
+        CardTold::Nothing | CardTold::Told | CardTold::Gone => false,
     }
 }
 
