@@ -14,7 +14,7 @@ export const { AxeBuilder } = require("@axe-core/playwright");
 /** How the browser is started: it looks for nothing beyond this machine. */
 export const CHROMIUM = {
   executablePath: process.env.PASJE_TEST_CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
 };
 
 let input = null;
