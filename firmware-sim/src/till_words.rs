@@ -82,8 +82,8 @@ pub fn refusal(refusal: &Refusal, language: Language) -> String {
         ),
         Refusal::NoPrice(what) => {
             let words = language.pick(
-                "Hiervan is geen prijs bekend. Haal het van de bon (typ `leeg`) en bel beheer",
-                "Of this no price is known. Take it off the bill (type `clear`) and call the office",
+                "Hiervan is geen prijs bekend. Haal het van de bon en bel beheer",
+                "Of this no price is known. Take it off the bill and call the office",
             );
             return format!("{words} ({what}).");
         }
@@ -106,8 +106,8 @@ pub fn refusal(refusal: &Refusal, language: Language) -> String {
             "This needs the card. By name, without a connection, only care and what is in the package.",
         ),
         Refusal::NeedsStaff => (
-            "Op naam kan alleen als de kassa weet wie het noteert. Typ: medewerker NUMMER.",
-            "By name only where the till knows who registers it. Type: staff NUMBER.",
+            "Op naam kan alleen als de kassa weet wie het noteert: meld u eerst aan.",
+            "By name only where the till knows who registers it: sign on first.",
         ),
         Refusal::TooLongAway => (
             "De kassa is te lang zonder verbinding. Zorg en maaltijden kunt u op naam noteren.",
@@ -190,8 +190,7 @@ pub fn refusal_of(what: &Refusal, may_go_by_name: bool, language: Language) -> S
     if !may_go_by_name || !what.is_of_card_or_limit() {
         return words;
     }
-    let by_name =
-        language.pick("Deze bon kan op naam. Typ: naam NUMMER.", "This bill can go by name. Type: name NUMBER.");
+    let by_name = language.pick("Deze bon kan op naam.", "This bill can go by name.");
     format!("{words} {by_name}")
 }
 
@@ -359,7 +358,7 @@ pub fn recovered(recovered: &Recovered, name_of: &dyn Fn(&Client) -> Option<Stri
                 "The sale from just before the restart was PAID"
             ),
             who(client),
-            language.pick("Niet meegegeven? Typ: annuleer", "Not handed over? Type: void"),
+            language.pick("Niet meegegeven? Annuleer verkoop", "Not handed over? Void sale"),
         ),
         Recovered::Journalled { sale, client, amount_cents, sold_at_ms } => format!(
             "{} {} ({}{}). {} {sale}",
@@ -370,7 +369,7 @@ pub fn recovered(recovered: &Recovered, name_of: &dyn Fn(&Client) -> Option<Stri
             time_of_day(*sold_at_ms),
             who(client),
             amount_cents.map_or_else(String::new, |cents| format!(", {}", phrases::amount("EUR", cents, language))),
-            language.pick("Niet meegegeven? Typ: annuleer", "Not handed over? Type: void"),
+            language.pick("Niet meegegeven? Annuleer verkoop", "Not handed over? Void sale"),
         ),
         Recovered::Undone { sale } => {
             format!("{} ({sale})", language.pick("Ongedaan gemaakt: er is niets betaald", "Undone: nothing was paid"))

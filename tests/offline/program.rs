@@ -307,7 +307,7 @@ async fn nothing_is_stored_by_name_of_staff_that_nobody_knows() {
     let mut till = till.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     write!(till.stdin.take().unwrap(), "Douchen\nnaam {number}\nHulp\nWijn=0\n").unwrap();
     let printed = String::from_utf8(till.wait_with_output().unwrap().stdout).unwrap();
-    assert!(printed.contains("medewerker NUMMER") && !printed.contains("opgeslagen"), "{printed}");
+    assert!(printed.contains("meld u eerst aan") && !printed.contains("opgeslagen"), "{printed}");
     let (printed, is_good) = shop.till(&url(&serving), &["--forward"]);
     assert!(is_good && printed.contains("Verbonden"), "{printed}");
     assert_eq!(shop.house.text("SELECT count(*)::text FROM forward").await, "0");

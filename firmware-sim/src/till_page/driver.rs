@@ -452,8 +452,9 @@ impl Driver {
         }
         if let Some(card) = self.desk.till.last_card() {
             self.client = Some(request::Client::Card(card));
+            // what stands on a virtual card was read; whose a card in the reader is, the till knows: another one may come second
             let name = self.desk.card_name(card);
-            if let Some(sale) = self.sale.as_mut().filter(|sale| sale.who.is_none()) {
+            if let (Some(Held::InReader(_)), Some(sale)) = (&self.held, &mut self.sale) {
                 sale.who = name;
             }
         }

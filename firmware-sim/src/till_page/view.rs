@@ -15,7 +15,7 @@ use crate::dutch_time::{since, time_of_day};
 use crate::phrases::{self, Language};
 use crate::price_list::Assortment;
 use crate::reader::ReaderFault;
-use crate::request::SaleLine;
+use crate::request::{Client, SaleLine};
 use crate::till::{CardTold, Link, State};
 use crate::till_words::{self, Paid};
 
@@ -232,7 +232,7 @@ impl Words<'_> {
     }
 
     fn past(&self, past: &Past) -> PastView {
-        let told = self.told(&past.end, &past.lines, past.client.is_none());
+        let told = self.told(&past.end, &past.lines, matches!(past.client, Some(Client::Wallet(_))));
         let is_sold = past.end.is_sold();
         let outcome = match told.client.shape {
             _ if past.is_voided => "voided",
